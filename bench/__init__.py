@@ -1,0 +1,1 @@
+"""What is run: a torch-free catalogue of cells, protocols and suites, and what executes it."""

@@ -1,0 +1,112 @@
+"""The five profiles: which cells are run, and by which protocol (PROTOCOLS A.10)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from bench.cell import Cell
+from bench.protocol import Protocol
+from bench.suites import gradient_flow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """A purpose: its cells, its one protocol, and how its numbers may be read."""
+
+    name: str
+    purpose: str
+    protocol: Protocol
+    datasets: tuple[str, ...]
+    rounds: tuple[int, ...]
+    seeds: tuple[int, ...]
+    table3_datasets: tuple[str, ...]
+    headline: Literal["best", "last"]  # which test accuracy tables show first
+    comparable: bool  # whether its numbers may be held against published ones
+    shows_published: bool = True
+
+    def cells(self, seeds: Sequence[int] | None = None, extra_scores: Sequence[str] = ()) -> Iterator[Cell]:
+        """The cells of this profile, base runs first; ``extra_scores`` are names of the user's own scores."""
+        return gradient_flow.cells(
+            datasets=self.datasets,
+            rounds=self.rounds,
+            seeds=self.seeds if seeds is None else seeds,
+            table3_datasets=self.table3_datasets,
+            extra_scores=extra_scores,
+        )
+
+
+_PAPER = Protocol()
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="demo",
+            purpose="embedded digits at a quarter of the width; minutes on a laptop, a demonstration only",
+            protocol=Protocol(width="0.25", augmentation="none", epochs=8, lr_drops=(4, 6), score_samples=640),
+            datasets=("digits",),
+            rounds=(1, 3),
+            seeds=(0,),
+            table3_datasets=("digits",),
+            headline="last",
+            comparable=False,
+            shows_published=False,
+        ),
+        Profile(
+            name="mini",
+            purpose="5,000 real CIFAR images, 8 epochs, full width; an afternoon on two cores, not comparable",
+            protocol=Protocol(train_limit=5000, test_limit=1000, epochs=8, lr_drops=(4, 6), score_samples=640),
+            datasets=("cifar10", "cifar100"),
+            rounds=(1, 5),
+            seeds=(0,),
+            table3_datasets=("cifar10", "cifar100"),
+            headline="last",
+            comparable=False,
+        ),
+        Profile(
+            name="nightly",
+            purpose="full CIFAR-10, 20 epochs; what an engineer runs every night",
+            protocol=Protocol(epochs=20, lr_drops=(10, 15), precision="bf16"),
+            datasets=("cifar10",),
+            rounds=(1, 5),
+            seeds=(0,),
+            table3_datasets=(),
+            headline="last",
+            comparable=False,
+        ),
+        Profile(
+            name="paper",
+            purpose="the protocol the paper describes",
+            protocol=_PAPER,
+            datasets=("cifar10", "cifar100"),
+            rounds=gradient_flow.ROUNDS,
+            seeds=(0, 1, 2),
+            table3_datasets=("cifar100",),
+            headline="best",
+            comparable=True,
+        ),
+        Profile(
+            name="released",
+            purpose="the protocol of the authors' released code, quirks included",
+            protocol=Protocol(
+                schedule="released", total="released", floor="released", counting="released", revival="released"
+            ),
+            datasets=("cifar10", "cifar100"),
+            rounds=gradient_flow.ROUNDS,
+            seeds=(0, 1, 2),
+            table3_datasets=(),
+            headline="best",
+            comparable=True,
+        ),
+    )
+}
+
+
+def get(name: str) -> Profile:
+    """The profile called ``name``. Raises ValueError with the nearest name where there is none."""
+    if name in PROFILES:
+        return PROFILES[name]
+    near = get_close_matches(name, PROFILES, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(PROFILES)}"
+    raise ValueError(f"no profile is called {name!r}; {hint}")

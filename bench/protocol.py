@@ -1,0 +1,74 @@
+"""A protocol: every hyper-parameter that can change a number, and the key that it gives a result."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from decimal import Decimal
+from typing import Any, Literal
+
+from bench.cell import Cell
+
+MIGRATIONS: dict[str, Any] = {}
+"""Fields added after the first release, each with the value that means what was done before it existed.
+
+A field at that value is left out of the key, so that adding a field renames no record.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """How a cell is run (PROTOCOLS A.2-A.5, A.10). Fractions and multipliers are exact decimals in strings."""
+
+    width: str = "1"  # multiplier of every channel count
+    image_size: int | None = None  # pixels; None keeps the data set's own
+    train_limit: int | None = None  # first images in canonical order; None is all
+    test_limit: int | None = None
+    mean: float = 0.5
+    std: float = 0.5
+    augmentation: Literal["none", "crop_flip"] = "crop_flip"  # pad 4 with zeros, random crop, horizontal flip
+    epochs: int = 160  # pruning rounds included
+    batch_size: int = 128
+    lr: float = 0.1  # also the rate of every round
+    lr_drops: tuple[int, ...] = (80, 120)  # epochs after which the rate is multiplied by 0.1
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    temperature: float = 5.0  # logits are divided by it, in training and in the logged losses
+    precision: Literal["fp32", "bf16"] = "fp32"
+    schedule: Literal["even", "released"] = "even"  # amount per round
+    total: Literal["exact", "released"] = "exact"  # released: floor per round; ResNet integer percentages
+    floor: Literal["highest", "released"] = "highest"  # which filters of a layer are never pruned
+    counting: Literal["producers", "released"] = "producers"  # released: MobileNet depthwise layers counted again
+    revival: Literal["forbidden", "released"] = "forbidden"
+    score_samples: int = 2560
+    score_bn: Literal["running", "batch"] = "running"
+
+    def __post_init__(self) -> None:
+        if not 0 < Decimal(self.width) <= 4:
+            raise ValueError(f"width is {self.width}; it must be a multiplier above 0 and at most 4")
+        if self.epochs < 1 or self.batch_size < 1 or self.score_samples < 1:
+            raise ValueError("epochs, batch_size and score_samples must be at least 1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, defaults included."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Protocol":
+        """The protocol of a record of any age: fields it lacks take their value in MIGRATIONS. Raises ValueError."""
+        known = {field.name for field in fields(cls)}
+        if unknown := set(values) - known:
+            raise ValueError(f"a protocol has no field {', '.join(sorted(unknown))}")
+        if missing := known - set(values) - set(MIGRATIONS):
+            raise ValueError(f"this protocol lacks {', '.join(sorted(missing))}, and no migration gives a value")
+        merged = {**MIGRATIONS, **values}
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in merged.items()})
+
+
+def key(cell: Cell, protocol: Protocol, versions: Mapping[str, int | str]) -> str:
+    """The name of a result: the cell's id and 8 hex digits of protocol and versions."""
+    values = {
+        name: value for name, value in protocol.to_dict().items() if name not in MIGRATIONS or MIGRATIONS[name] != value
+    }
+    text = json.dumps({"protocol": values, "versions": dict(versions)}, sort_keys=True, separators=(",", ":"))
+    return f"{cell.id}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -1,0 +1,21 @@
+"""Where and with what cells are run: execution facts that never enter a key."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One session's execution facts.
+
+    ``score_references`` maps the name of a user's score to where it lives, ``module:function``.
+    A checkpoint is written at the first epoch end more than ``checkpoint_seconds`` after the last one.
+    """
+
+    data_root: Path
+    cache_root: Path
+    device: str = "cpu"
+    score_references: Mapping[str, str] = field(default_factory=dict)
+    checkpoint_seconds: float = 30.0
+    cell_timeout: float | None = None  # seconds

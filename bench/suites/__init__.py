@@ -1,0 +1,1 @@
+"""The suites: which cells each paper is made of."""

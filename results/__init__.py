@@ -1,0 +1,1 @@
+"""What is remembered: records, the registry that keeps them, and the published numbers. Imports no torch and nothing of ours."""

@@ -1,0 +1,115 @@
+"""A record: everything one run of one cell left behind, as one JSON document."""
+
+import math
+from typing import Any, Literal
+
+import msgspec
+
+SCHEMA = 1
+
+Status = Literal["done", "diverged", "error", "out_of_memory", "interrupted", "timeout"]
+FINAL: frozenset[Status] = frozenset({"done", "diverged"})
+"""Statuses that count as an answer; a cell with any other status is run again."""
+
+
+class Curve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One entry per trained epoch, counted from initialisation; accuracies in percent, losses at training temperature."""
+
+    epoch: list[int] = []
+    round: list[int | None] = []  # 1-based pruning round that the epoch belongs to; null in base and final training
+    lr: list[float] = []
+    train_loss: list[float | None] = []
+    train_accuracy: list[float | None] = []  # online: training mode, augmented images, running mean over the epoch
+    test_loss: list[float | None] = []
+    test_accuracy: list[float | None] = []
+
+
+class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Filters of one prunable layer that are left at the end."""
+
+    name: str
+    kept: int
+    total: int
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The numbers that tables are made of; accuracies in percent, counts in units."""
+
+    test_accuracy_best: float | None  # best test epoch of the final phase (optimistic: selected on the test set)
+    best_epoch: int | None
+    test_accuracy_last: float | None
+    test_loss_last: float | None
+    train_accuracy_last: float | None
+    train_loss_last: float | None
+    filters_pruned: int
+    filters_total: int
+    params: int
+    params_dense: int
+    macs: int  # multiply-adds per image of convolutions and linear layers that are left
+    macs_dense: int
+
+
+class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the run took: seconds per kind of stage, this run alone (a stage from the cache costs what loading it costs)."""
+
+    seconds: dict[str, float] = {}
+    seconds_total: float = 0.0
+    peak_memory_bytes: int | None = None
+    stages_cached: int = 0
+    stages_run: int = 0
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the run took place; never part of a key."""
+
+    device: str
+    device_name: str
+    threads: int
+    python: str
+    torch: str
+    cuda: str | None
+    platform: str
+    commit: str | None
+    dirty: bool | None  # True if tracked source files differed from the commit
+
+
+class DataFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which images were used."""
+
+    name: str
+    fingerprint: str  # of the whole set in canonical order
+    train_images: int
+    test_images: int
+    score_images: int | None = None  # images in one scoring sample, after the class quota
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One run of one cell. ``cell`` and ``protocol`` are plain values here; the catalogue gives them meaning."""
+
+    schema: int = SCHEMA
+    key: str
+    cell: dict[str, str | int | None]
+    profile: str
+    protocol: dict[str, Any]
+    versions: dict[str, int | str]
+    status: Status
+    error: str | None = None
+    metrics: Metrics | None = None
+    curve: Curve = Curve()
+    layers: list[Layer] = []
+    costs: Costs = Costs()
+    environment: Environment
+    data: DataFacts | None = None
+    side_files: list[str] = []
+    started: str  # ISO 8601, UTC, seconds
+    finished: str
+
+    @property
+    def final(self) -> bool:
+        """Whether the status is an answer, so that the cell need not run again."""
+        return self.status in FINAL
+
+
+def finite(value: float) -> float | None:
+    """``value``, or None (JSON null) where it is NaN or infinite."""
+    return value if math.isfinite(value) else None
