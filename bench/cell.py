@@ -38,7 +38,8 @@ class Cell:
             _check_token(field, getattr(self, field))
         if (self.amount is None) != (self.rounds is None) or (self.amount is None) != (self.score == BASE):
             raise ValueError(
-                f"a cell has an amount and rounds exactly when it prunes; {self.score!r} has {self.amount} and {self.rounds}"
+                "a cell has an amount and rounds exactly when it prunes; "
+                f"{self.score!r} has {self.amount} and {self.rounds}"
             )
         if self.amount is not None and not 0 < self.amount < 1:
             raise ValueError(f"amount is {self.amount}; it must be a fraction pruned between 0 and 1, for example 0.75")

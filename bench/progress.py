@@ -19,5 +19,5 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
-def silent(progress: Progress) -> None:  # noqa: ARG001
+def silent(progress: Progress) -> None:
     """Listen to nothing."""

@@ -61,8 +61,9 @@ class Protocol:
             raise ValueError(f"a protocol has no field {', '.join(sorted(unknown))}")
         if missing := known - set(values) - set(MIGRATIONS):
             raise ValueError(f"this protocol lacks {', '.join(sorted(missing))}, and no migration gives a value")
-        merged = {**MIGRATIONS, **values}
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in merged.items()})
+        merged: dict[str, Any] = {**MIGRATIONS, **values}
+        plain: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in merged.items()}
+        return cls(**plain)
 
 
 def key(cell: Cell, protocol: Protocol, versions: Mapping[str, int | str]) -> str:

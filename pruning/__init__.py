@@ -1,1 +1,4 @@
-"""What is pruned: models, data, scores, masks, surgery and training. Imports torch, and nothing else of this project."""
+"""What is pruned: models, data, scores, masks, surgery and training.
+
+Imports torch, and nothing else of this project.
+"""

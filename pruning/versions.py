@@ -1,4 +1,6 @@
-"""Integer versions of everything whose meaning decides a number; torch-free, so that result keys are known without torch.
+"""Integer versions of everything whose meaning decides a number.
+
+The table is torch-free, so that result keys are known without torch.
 
 Raise a number when a change makes the thing compute something else. Records made with the old number then stay in the
 registry under their old key, and the cells that depend on it run again.

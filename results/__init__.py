@@ -1,1 +1,4 @@
-"""What is remembered: records, the registry that keeps them, and the published numbers. Imports no torch and nothing of ours."""
+"""What is remembered: records, the registry that keeps them, and the published numbers.
+
+Imports no torch and nothing else of this project.
+"""

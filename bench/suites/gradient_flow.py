@@ -1,6 +1,7 @@
 """Tables 1-3 of Lubana & Dick, "A Gradient Flow Framework For Analyzing Network Pruning" (ICLR 2021), as cells.
 
-The three tables share cells: each (model, data set, score, rounds) is trained once and read by every table that prints it.
+The three tables share cells: each (model, data set, score, rounds) is trained once and read by every table that
+prints it.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,0 +1,24 @@
+"""Networks by name, their sizes, and how they are stored.
+
+>>> from pruning import models
+>>> net = models.build("vgg13", num_classes=10)
+>>> models.parameters(net)
+9413066
+"""
+
+from pruning.models.architecture import Architecture, Prunable, kept_channels
+from pruning.models.build import build, from_architecture, macs, names, parameters
+from pruning.models.store import load, save
+
+__all__ = [
+    "Architecture",
+    "Prunable",
+    "build",
+    "from_architecture",
+    "kept_channels",
+    "load",
+    "macs",
+    "names",
+    "parameters",
+    "save",
+]

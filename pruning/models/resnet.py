@@ -1,0 +1,142 @@
+"""ResNets for CIFAR, depth 6n + 2, with learned 1x1 shortcuts where the width doubles (PROTOCOLS A.1.1)."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from pruning.models.architecture import Architecture, Axes, Kept
+from pruning.models.mobilenet import Stem
+from pruning.models.vgg import norm_axes
+
+_WIDTHS = (16, 32, 64)
+_BLOCKS_PER_STAGE = 9  # depth 56
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions with batch norm; their result is added to the residual stream.
+
+    The stream carries the union of the channels that anything upstream still writes. ``stream`` are the channels that
+    arrive, ``conv1``, ``conv2`` and ``shortcut`` those that are left of the block's own layers. What leaves the block,
+    ``out``, are the channels of the shortcut (or of the stream, where there is none) and of ``conv2`` together.
+    """
+
+    stream_at: Tensor
+    branch_at: Tensor
+
+    def __init__(self, stream: Kept, conv1: Kept, conv2: Kept, shortcut: Kept | None) -> None:
+        super().__init__()
+        stride = 1 if shortcut is None else 2
+        self.conv1 = nn.Conv2d(len(stream), len(conv1), 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(len(conv1))
+        self.conv2 = nn.Conv2d(len(conv1), len(conv2), 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(len(conv2))
+        self.shortcut = None if shortcut is None else nn.Conv2d(len(stream), len(shortcut), 1, stride, bias=False)
+        self.shortcut_bn = None if shortcut is None else nn.BatchNorm2d(len(shortcut))
+        base = stream if shortcut is None else shortcut
+        self.out: Kept = tuple(sorted({*base, *conv2}))
+        # Derived from the architecture, so not part of the state; buffers so that they move with the network.
+        self.register_buffer("stream_at", _positions(base, self.out), persistent=False)
+        self.register_buffer("branch_at", _positions(conv2, self.out), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, len(stream), H, W] -> [N, len(out), H / stride, W / stride]."""
+        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = self.bn2(self.conv2(y))
+        if self.shortcut is not None and self.shortcut_bn is not None:
+            x = self.shortcut_bn(self.shortcut(x))
+        x = _spread(x, self.stream_at, len(self.out))
+        y = _spread(y, self.branch_at, len(self.out))
+        return F.relu(x + y)
+
+
+class ResNet56(nn.Module):
+    """Stem, three stages of nine blocks, average pool, one linear layer.
+
+    All 57 convolutions count as prunable; the stem is protected, as in the released code. The layers are in forward
+    order, a shortcut after its block's two convolutions.
+    """
+
+    protected: tuple[str, ...] = ("stem.conv",)
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.filters = _filters(architecture)
+        self.norms = {layer: _norm(layer) for layer in self.filters}
+        kept = {layer: architecture.left(layer, total) for layer, total in self.filters.items()}
+        stream = kept["stem.conv"]
+        self.stem = Stem(architecture.in_channels, len(stream))
+        stages = []
+        for stage in range(len(_WIDTHS)):
+            blocks = []
+            for i in range(_BLOCKS_PER_STAGE):
+                name = f"stages.{stage}.{i}"
+                block = Block(stream, kept[f"{name}.conv1"], kept[f"{name}.conv2"], kept.get(f"{name}.shortcut"))
+                stream = block.out
+                blocks.append(block)
+            stages.append(nn.Sequential(*blocks))
+        self.stages = nn.Sequential(*stages)
+        self.classifier = nn.Linear(len(stream), architecture.num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images [N, C, H, W] of any size -> logits [N, classes]."""
+        x = self.stages(self.stem(x))
+        x = F.adaptive_avg_pool2d(x, 1).flatten(1)
+        return self.classifier(x)  # type: ignore[no-any-return]
+
+    def axes(self) -> Axes:
+        """See :class:`pruning.models.architecture.Prunable`."""
+        kept = {layer: self.architecture.left(layer, total) for layer, total in self.filters.items()}
+        stream = kept["stem.conv"]
+        axes: Axes = {"stem.conv.weight": (stream, None), **norm_axes("stem.bn", stream)}
+        for name, block in self.named_modules():
+            if isinstance(block, Block):
+                inner = kept[f"{name}.conv1"]
+                for conv, inputs in (("conv1", stream), ("conv2", inner), ("shortcut", stream)):
+                    if (layer := f"{name}.{conv}") in kept:
+                        axes[f"{layer}.weight"] = (kept[layer], inputs)
+                        axes |= norm_axes(self.norms[layer], kept[layer])
+                stream = block.out
+        axes["classifier.weight"] = (None, stream)
+        return axes
+
+    def rebuilt(self, architecture: Architecture) -> "ResNet56":
+        """See :class:`pruning.models.architecture.Prunable`."""
+        return ResNet56(architecture)
+
+
+def _filters(architecture: Architecture) -> dict[str, int]:
+    filters = {"stem.conv": architecture.channels(_WIDTHS[0])}
+    for stage, width in enumerate(map(architecture.channels, _WIDTHS)):
+        for i in range(_BLOCKS_PER_STAGE):
+            name = f"stages.{stage}.{i}"
+            filters |= {f"{name}.conv1": width, f"{name}.conv2": width}
+            if stage > 0 and i == 0:
+                filters[f"{name}.shortcut"] = width
+    return filters
+
+
+def _norm(layer: str) -> str:
+    if layer.endswith("shortcut"):
+        return f"{layer}_bn"
+    return layer.replace("conv", "bn")
+
+
+def _positions(part: Sequence[int], whole: Sequence[int]) -> Tensor:
+    where = {channel: position for position, channel in enumerate(whole)}
+    return torch.tensor([where[channel] for channel in part], dtype=torch.int64)
+
+
+def _spread(x: Tensor, at: Tensor, channels: int) -> Tensor:
+    """``x`` [N, c, H, W] with its channels put at positions ``at`` of ``channels``; zeros elsewhere."""
+    if x.shape[1] == channels:
+        return x
+    wide = x.new_zeros((x.shape[0], channels, *x.shape[2:])).contiguous(memory_format=_layout(x))
+    return wide.index_copy(1, at, x)
+
+
+def _layout(x: Tensor) -> torch.memory_format:
+    channels_last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    return torch.channels_last if channels_last else torch.contiguous_format

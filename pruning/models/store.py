@@ -1,0 +1,34 @@
+"""Networks on disk: safetensors for the numbers, the architecture as its metadata."""
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from pruning.models.architecture import Architecture, Prunable
+from pruning.models.build import from_architecture
+
+
+def save(net: nn.Module, path: Path) -> None:
+    """Write ``net``, pruned or not, to one safetensors file. Raises TypeError for a network without an architecture."""
+    if not isinstance(net, Prunable):
+        raise TypeError(f"{type(net).__name__} has no architecture to save; store its state_dict instead")
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
+    save_file(tensors, path, metadata={"architecture": json.dumps(net.architecture.to_dict())})
+
+
+def load(path: Path) -> nn.Module:
+    """The network that :func:`save` wrote, on the CPU. Raises ValueError where the file is something else."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = (file.metadata() or {}).get("architecture")
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file ({error})") from error
+    if description is None:
+        raise ValueError(f"{path} holds tensors but no architecture; it was not written by pruning.models.save")
+    net = from_architecture(Architecture.from_dict(json.loads(description)))
+    tensors = load_file(path)
+    net.to(dtype=tensors["classifier.weight"].dtype).load_state_dict(tensors)
+    return net
