@@ -1,5 +1,6 @@
-"""What a running cell says about itself after every epoch."""
+"""What a running cell says about itself after every epoch, and how it is stopped when it takes too long."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,5 +20,23 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
+class CellTimeout(Exception):  # noqa: N818
+    """A cell was still running after the seconds it was given."""
+
+
 def silent(progress: Progress) -> None:
     """Listen to nothing."""
+
+
+def limited(listener: Listener, seconds: float | None, clock: Callable[[], float] = time.monotonic) -> Listener:
+    """``listener``, followed by :class:`CellTimeout` at the first epoch end more than ``seconds`` from now."""
+    if seconds is None:
+        return listener
+    end = clock() + seconds
+
+    def listen(progress: Progress) -> None:
+        listener(progress)
+        if progress.epoch < progress.epochs and clock() > end:
+            raise CellTimeout(f"stopped after epoch {progress.epoch} of {progress.epochs}: over {seconds:g} seconds")
+
+    return listen

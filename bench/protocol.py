@@ -41,7 +41,6 @@ class Protocol:
     counting: Literal["producers", "released"] = "producers"  # released: MobileNet depthwise layers counted again
     revival: Literal["forbidden", "released"] = "forbidden"
     score_samples: int = 2560
-    score_bn: Literal["running", "batch"] = "running"
 
     def __post_init__(self) -> None:
         if not 0 < Decimal(self.width) <= 4:

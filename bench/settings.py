@@ -19,3 +19,4 @@ class Settings:
     score_references: Mapping[str, str] = field(default_factory=dict)
     checkpoint_seconds: float = 30.0
     cell_timeout: float | None = None  # seconds
+    resume: bool = True  # go on from stored stages; off computes everything anew

@@ -13,14 +13,14 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from pruning.models.architecture import Axes, Kept, Prunable, kept_channels
+from pruning.models.architecture import Kept, Prunable, kept_channels
 
 
 def shrink(net: nn.Module, mask: Mapping[str, Tensor]) -> nn.Module:
     """A new, smaller network that keeps the channels where ``mask`` is True.
 
     ``mask`` maps a prunable layer to a bool tensor over the channels ``net`` has now; layers not in it stay whole.
-    ``net`` is left alone. Layers keep their names, dtype, device, memory format and train/eval mode.
+    ``net`` is left alone. Layers keep their names, dtype, device and train/eval mode.
     Raises TypeError for a network that declares no structure, ValueError for a mask that does not fit it.
     """
     declared = _declared(net)
@@ -53,8 +53,6 @@ def with_channels(net: nn.Module, kept: Mapping[str, Kept]) -> nn.Module:
     modes = {name: module.training for name, module in net.named_modules()}
     for name, module in other.named_modules():
         module.training = modes.get(name, net.training)
-    if any(p.dim() == 4 and p.is_contiguous(memory_format=torch.channels_last) for p in net.parameters()):
-        other.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return other
 
 
@@ -87,10 +85,12 @@ def _kept_by(mask: Mapping[str, Tensor], net: Prunable) -> dict[str, Kept]:
     for layer, keep in mask.items():
         if layer not in now:
             near = get_close_matches(layer, now, n=1)
-            raise ValueError(f"the mask names {layer!r}, which is no prunable layer" + (f"; did you mean {near[0]}?" if near else ""))
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"the mask names {layer!r}, which is no prunable layer{hint}")
         if keep.dtype != torch.bool or keep.shape != (len(now[layer]),):
             raise ValueError(
-                f"the mask of {layer} must be a bool tensor of shape [{len(now[layer])}], not {keep.dtype} {list(keep.shape)}"
+                f"the mask of {layer} must be a bool tensor of shape [{len(now[layer])}], "
+                f"not {keep.dtype} {list(keep.shape)}"
             )
         result[layer] = tuple(channel for channel, stays in zip(now[layer], keep.tolist(), strict=True) if stays)
         if not result[layer]:

@@ -13,7 +13,7 @@ FINAL: frozenset[Status] = frozenset({"done", "diverged"})
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One entry per trained epoch, counted from initialisation; accuracies in percent, losses at training temperature."""
+    """One entry per trained epoch since initialisation; accuracies in percent, losses at training temperature."""
 
     epoch: list[int] = []
     round: list[int | None] = []  # 1-based pruning round that the epoch belongs to; null in base and final training
@@ -50,7 +50,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the run took: seconds per kind of stage, this run alone (a stage from the cache costs what loading it costs)."""
+    """What this run took: seconds per kind of stage (a stage from the cache costs what loading it costs)."""
 
     seconds: dict[str, float] = {}
     seconds_total: float = 0.0

@@ -11,7 +11,7 @@ Kept = tuple[int, ...]
 """Ascending positions, in the unpruned network, of the channels that are left."""
 
 Axes = dict[str, tuple[Kept | None, ...]]
-"""For each parameter or buffer, the channels its leading dimensions run over; None for a dimension no pruning touches."""
+"""For each parameter or buffer, the channels its leading dimensions run over; None where no pruning cuts."""
 
 
 @dataclass(frozen=True, kw_only=True)

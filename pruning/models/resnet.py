@@ -46,9 +46,7 @@ class Block(nn.Module):
         y = self.bn2(self.conv2(y))
         if self.shortcut is not None and self.shortcut_bn is not None:
             x = self.shortcut_bn(self.shortcut(x))
-        x = _spread(x, self.stream_at, len(self.out))
-        y = _spread(y, self.branch_at, len(self.out))
-        return F.relu(x + y)
+        return F.relu(_add(_spread(x, self.stream_at, len(self.out)), y, self.branch_at), inplace=True)
 
 
 class ResNet56(nn.Module):
@@ -133,10 +131,9 @@ def _spread(x: Tensor, at: Tensor, channels: int) -> Tensor:
     """``x`` [N, c, H, W] with its channels put at positions ``at`` of ``channels``; zeros elsewhere."""
     if x.shape[1] == channels:
         return x
-    wide = x.new_zeros((x.shape[0], channels, *x.shape[2:])).contiguous(memory_format=_layout(x))
-    return wide.index_copy(1, at, x)
+    return x.new_zeros((x.shape[0], channels, *x.shape[2:])).index_copy(1, at, x)
 
 
-def _layout(x: Tensor) -> torch.memory_format:
-    channels_last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
-    return torch.channels_last if channels_last else torch.contiguous_format
+def _add(x: Tensor, y: Tensor, at: Tensor) -> Tensor:
+    """``x`` plus the channels of ``y`` at the positions ``at``."""
+    return x + y if x.shape == y.shape else x.index_add(1, at, y)

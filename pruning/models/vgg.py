@@ -1,5 +1,7 @@
 """VGG-13 of the gradient-flow paper: convolution, ReLU, batch norm, in this unusual order (PROTOCOLS A.1.1)."""
 
+from itertools import pairwise
+
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
@@ -19,8 +21,7 @@ class Unit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[N, inputs, H, W] -> [N, outputs, H, W]."""
         x = F.relu(self.conv(x), inplace=True)
-        x = self.bn(x)
-        return x
+        return self.bn(x)  # type: ignore[no-any-return]
 
 
 class VGG13(nn.Module):
@@ -36,7 +37,7 @@ class VGG13(nn.Module):
         self.norms = {layer: layer.replace("conv", "bn") for layer in self.filters}
         self._kept: list[Kept] = [architecture.left(layer, total) for layer, total in self.filters.items()]
         sizes = [architecture.in_channels, *map(len, self._kept)]
-        self.units = nn.ModuleList(Unit(inputs, outputs) for inputs, outputs in zip(sizes, sizes[1:], strict=False))
+        self.units = nn.ModuleList(Unit(inputs, outputs) for inputs, outputs in pairwise(sizes))
         self.classifier = nn.Linear(sizes[-1], architecture.num_classes)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,102 @@
+"""What running a cell will take: from records of the same kind where there are any, else from arithmetic."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from bench.cell import Cell
+from bench.profiles import Profile
+from bench.protocol import Protocol
+from results.record import Record
+
+Source = Literal["measured", "scaled", "assumed"]
+"""Measured on the same model and data set; scaled from other cells of the profile; or an assumed speed."""
+
+_MACS = {"vgg13": 228.3e6, "mobilenet_v1": 46.4e6, "resnet56": 125.8e6}  # dense, 32 × 32 pixels, width 1
+_PARAMETERS = {"vgg13": 9.4e6, "mobilenet_v1": 3.2e6, "resnet56": 0.86e6}
+_IMAGES = {  # training images, test images, pixels a side
+    "digits": (1437, 360, 32),
+    "cifar10": (50_000, 10_000, 32),
+    "cifar100": (50_000, 10_000, 32),
+    "mnist": (60_000, 10_000, 28),
+    "tiny_imagenet": (100_000, 10_000, 64),
+}
+_SPEED = {"cpu": 0.1e12, "cuda": 3e12}  # multiply-adds a second; two cores, and one small network alone on a GPU
+_RECORD_BYTES = 30_000
+_STATE_COPIES = 2  # weights and momentum, fp32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Seconds and disk of one cell; an upper bound where ``source`` is assumed, since pruned layers cost less."""
+
+    seconds: float
+    disk_bytes: int
+    source: Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Total:
+    """The sum of several estimates, and how many rest on each source."""
+
+    seconds: float
+    disk_bytes: int
+    sources: Mapping[Source, int]
+
+
+def estimates(cells: Iterable[Cell], profile: Profile, records: Sequence[Record], device: str) -> dict[Cell, Estimate]:
+    """The estimate of each of ``cells``; ``records`` are those of the profile, ``device`` is cpu or cuda."""
+    kind = device.partition(":")[0]
+    seen = [record for record in records if _usable(record, kind)]
+    speeds = [_speed(record, profile.protocol) for record in seen]
+    speed = median(speeds) if speeds else _SPEED[kind]
+    same: dict[tuple[str, str], list[float]] = {}
+    for record in seen:
+        name = (str(record.cell["model"]), str(record.cell["dataset"]))
+        same.setdefault(name, []).append(record.costs.seconds_total)
+    found = {}
+    for cell in cells:
+        times = same.get((cell.model, cell.dataset))
+        seconds = median(times) if times else multiply_adds(cell.model, cell.dataset, profile.protocol) / speed
+        source: Source = "measured" if times else "scaled" if speeds else "assumed"
+        found[cell] = Estimate(seconds=seconds, disk_bytes=_disk(cell, profile.protocol), source=source)
+    return found
+
+
+def total(found: Iterable[Estimate]) -> Total:
+    """Their sum."""
+    every = list(found)
+    counts: dict[Source, int] = {}
+    for estimate in every:
+        counts[estimate.source] = counts.get(estimate.source, 0) + 1
+    return Total(
+        seconds=sum(estimate.seconds for estimate in every),
+        disk_bytes=sum(estimate.disk_bytes for estimate in every),
+        sources=counts,
+    )
+
+
+def multiply_adds(model: str, dataset: str, protocol: Protocol) -> float:
+    """Multiply-adds of training a dense ``model``: three forward passes per training image, one per test image."""
+    train, test, own = _IMAGES.get(dataset, _IMAGES["cifar10"])
+    train, test = min(train, protocol.train_limit or train), min(test, protocol.test_limit or test)
+    pixels = protocol.image_size or own
+    forward = _MACS.get(model, max(_MACS.values())) * float(protocol.width) ** 2 * (pixels / 32) ** 2
+    return protocol.epochs * (3 * train + test) * forward
+
+
+def _usable(record: Record, kind: str) -> bool:
+    """Whether this kind of device did the work; a cell that came from the stage cache cost only its loading."""
+    costs = record.costs
+    return record.final and record.environment.device.startswith(kind) and costs.stages_run > 0 < costs.seconds_total
+
+
+def _speed(record: Record, protocol: Protocol) -> float:
+    work = multiply_adds(str(record.cell["model"]), str(record.cell["dataset"]), protocol)
+    return work / record.costs.seconds_total
+
+
+def _disk(cell: Cell, protocol: Protocol) -> int:
+    parameters = _PARAMETERS.get(cell.model, max(_PARAMETERS.values())) * float(protocol.width) ** 2
+    return int(_RECORD_BYTES + 4 * _STATE_COPIES * parameters)

@@ -1,0 +1,32 @@
+"""On what a cell runs, decided when the first one does."""
+
+import os
+
+
+class NoDevice(Exception):  # noqa: N818
+    """The device that was asked for is not there."""
+
+
+def resolve(name: str, worker: int = 0) -> str:
+    """The torch device for ``name`` (auto, cpu, cuda) in the ``worker``-th process; GPUs are dealt out in turn.
+
+    Raises NoDevice where cuda was asked for and torch has none.
+    """
+    if name == "cpu":
+        return "cpu"
+    import torch  # listing cells must not import it
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if count:
+        return "cuda" if count == 1 else f"cuda:{worker % count}"
+    if name == "auto":
+        return "cpu"
+    raise NoDevice("--device cuda: torch finds no NVIDIA GPU here")
+
+
+def share_threads(workers: int) -> None:
+    """Divide the processors among ``workers`` processes, which otherwise each take all of them.
+
+    Has an effect before torch is imported, and none where ``OMP_NUM_THREADS`` is set already.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))

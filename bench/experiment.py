@@ -1,0 +1,376 @@
+"""One cell, from initialisation to record: train, score, mask, cut, train on.
+
+The state after a stage can be stored and continued to the bit, because nothing random is carried along: every epoch and
+every round draws from streams named after it (``pruning.data.generator``).
+"""
+
+import importlib
+import math
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import entry_points
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench import environment as machine
+from bench.cache import StageCache, Stored
+from bench.cell import Cell
+from bench.plan import Prune, Train, is_shared, keys, plan
+from bench.profiles import Profile
+from bench.progress import Listener, Progress
+from bench.protocol import Protocol, key
+from bench.settings import Settings
+from bench.versions import versions
+from pruning import data, models, rounds, scores, surgery, training
+from pruning.masks import Mask
+from pruning.scores import Score
+from results.record import Costs, Curve, DataFacts, Environment, Layer, Metrics, Record, Status, finite
+
+
+class Diverged(Exception):  # noqa: N818
+    """The loss, or a score, is no longer a finite number."""
+
+
+@dataclass
+class State:
+    """Where a run stands: the network, its momentum, what is pruned, and what was measured on the way."""
+
+    net: Any  # an nn.Module that declares its structure (models.Prunable)
+    momentum: dict[str, Tensor] = field(default_factory=dict)
+    curve: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in Curve.__struct_fields__})
+    seconds: dict[str, float] = field(default_factory=dict)
+    score_images: int | None = None
+
+    def kept(self) -> Mask:
+        """True for the filters that are left, over the unpruned network's."""
+        left = models.kept_channels(self.net)
+        return {layer: _mask(total, left[layer]) for layer, total in self.net.filters.items()}
+
+
+def environment(settings: Settings) -> Environment:
+    """The facts of this process that a record keeps."""
+    return machine.environment(settings.device)
+
+
+def run(cell: Cell, profile: Profile, settings: Settings, listener: Listener) -> Record:
+    """Run ``cell`` by the profile's protocol and return its record, ``done`` or ``diverged``.
+
+    Goes on from the last stage that the cache holds, unless ``settings.resume`` is off. Raises
+    ``pruning.data.DataError`` where the data set is missing or damaged, ValueError where the cell makes no sense, and
+    whatever ``listener`` raises.
+    """
+    return Run(cell, profile, settings, listener).record()
+
+
+class Run:
+    """One run of one cell; :func:`run` is the way in."""
+
+    def __init__(self, cell: Cell, profile: Profile, settings: Settings, listener: Listener) -> None:
+        machine.keep_freed_memory()
+        self.started, self.clock = _now(), time.perf_counter()
+        self.cell, self.profile, self.settings, self.listener = cell, profile, settings, listener
+        self.protocol = protocol = profile.protocol
+        self.versions = versions(cell, settings.score_references)
+        self.stages = plan(cell, protocol)
+        whole = data.load(cell.dataset, settings.data_root, protocol.image_size)
+        self.data = whole.limited(protocol.train_limit, protocol.test_limit).to(settings.device)
+        self.fingerprint = whole.fingerprint
+        self.recipe = _recipe(protocol)
+        surroundings = machine.surroundings(settings.device) | {"data": whole.fingerprint}
+        self.keys = keys(cell, protocol, self.stages, self.versions, surroundings)
+        self.cache = StageCache(settings.cache_root)
+        self.cached = 0
+
+    def record(self) -> Record:
+        """Run every stage that is not cached and describe what came out."""
+        if self.settings.device.startswith("cuda"):
+            torch.cuda.reset_peak_memory_stats(self.settings.device)
+        done, state = self._resume()
+        self.cached = done
+        status: Status = "done"
+        try:
+            self._finish(done, state)
+        except Diverged:
+            status = "diverged"
+        return self._describe(state, status)
+
+    def _finish(self, done: int, state: State) -> None:
+        saved, last_saved = None, time.monotonic()
+        for number, stage in enumerate(self.stages[done:], start=done):
+            if isinstance(stage, Train):
+                self._train(stage, state)
+            else:
+                self._prune(stage, state)
+            due = time.monotonic() - last_saved >= self.settings.checkpoint_seconds
+            if is_shared(stage) or (due and number + 1 < len(self.stages)):
+                self._save(number, state)
+                self._forget(saved)
+                saved, last_saved = number, time.monotonic()
+        for number in range(len(self.stages)):
+            self._forget(number)
+
+    def _train(self, stage: Train, state: State) -> None:
+        optimizer = training.sgd(state.net, self.recipe)
+        training.restore_velocity(state.net, optimizer, state.momentum)
+        with _timed(state, "train"):
+            trained = training.train_epoch(
+                state.net, optimizer, self.data.train, self.recipe, lr=stage.lr, seed=self.cell.seed, epoch=stage.epoch
+            )
+        state.momentum = training.velocity(state.net, optimizer)
+        with _timed(state, "test"):
+            tested = training.evaluate(state.net, self.data.test, self.recipe)
+        row = Curve.__struct_fields__, (stage.epoch, stage.round, stage.lr, *trained, *tested)
+        for name, value in zip(*row, strict=True):
+            state.curve[name].append(finite(value) if isinstance(value, float) else value)
+        if not math.isfinite(trained.loss):
+            raise Diverged
+        self._tell(stage, trained.loss, tested.accuracy)
+
+    def _prune(self, stage: Prune, state: State) -> None:
+        previous = state.kept()
+        with _timed(state, "score"):
+            now = self._scores(stage.k, state)
+        if not all(torch.isfinite(score).all() for score in now.values()):
+            raise Diverged
+        with _timed(state, "surgery"):
+            mask = rounds.round_mask(
+                state.net,
+                {layer: _spread(now[layer], keep) for layer, keep in previous.items()},
+                previous,
+                amount=stage.amount,
+                rounds=stage.rounds,
+                k=stage.k,
+                rule=_rule(self.cell, self.protocol),
+            )
+            kept = {layer: tuple(keep.nonzero().flatten().tolist()) for layer, keep in mask.items()}
+            state.net = training.place(surgery.with_channels(state.net, kept), self.settings.device)
+            state.momentum = {}
+
+    def _scores(self, k: int, state: State) -> dict[str, Tensor]:
+        score = _score(self.cell.score, self.settings)
+        index = self._sample(score, k)
+        state.score_images = None if index is None else len(index)
+        return scores.filter_scores(
+            score,
+            state.net,
+            [] if index is None else list(self._batches(index, k, state.net)),
+            temperature=self.protocol.temperature,
+            generator=data.generator(self.cell.seed, "score", k),
+            initial=self._initial(state.net),
+        )
+
+    def _sample(self, score: Score, k: int) -> Tensor | None:
+        """Which training images round ``k`` scores on: drawn anew every round (PROTOCOLS A.5)."""
+        train, wanted = self.data.train, self.protocol.score_samples
+        stream = data.generator(self.cell.seed, "score_sample", k, device=self.settings.device)
+        if score.sampling == "class_balanced":
+            return data.class_balanced(train.labels, self.data.classes, wanted, stream)
+        return data.shuffled(len(train), wanted, stream) if score.sampling == "shuffled" else None
+
+    def _batches(self, index: Tensor, k: int, net: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
+        """The sample, augmented as in training."""
+        stream = data.generator(self.cell.seed, "score_augmentation", k, device=self.settings.device)
+        for part in index.split(self.protocol.batch_size):
+            yield training.inputs(net, self.data.train, part, self.recipe, stream)
+
+    def _initial(self, net: Any) -> dict[str, Tensor]:
+        """The parameters ``net`` started from, cut to what is left of it."""
+        start = surgery.with_channels(self._fresh(), models.kept_channels(net))
+        return {name: parameter.detach() for name, parameter in start.named_parameters()}
+
+    def _fresh(self) -> nn.Module:
+        seed = data.generator(self.cell.seed, "init").initial_seed()
+        channels = self.data.train.images.shape[-1]
+        return models.build(
+            self.cell.model, self.data.classes, in_channels=channels, width=self.protocol.width, seed=seed
+        )
+
+    def _tell(self, stage: Train, loss: float, accuracy: float) -> None:
+        elapsed = time.perf_counter() - self.clock
+        remaining = self.protocol.epochs - stage.epoch
+        ran = sum(isinstance(done, Train) for done in self.stages[self.cached :]) - remaining
+        self.listener(
+            Progress(
+                cell_id=self.cell.id,
+                epoch=stage.epoch,
+                epochs=self.protocol.epochs,
+                train_loss=loss,
+                test_accuracy=accuracy,
+                seconds_left=elapsed / max(1, ran) * remaining,
+            )
+        )
+
+    # The state on disk.
+
+    def _resume(self) -> tuple[int, State]:
+        """The number of stages that need not be run, and the state after them."""
+        if self.settings.resume:
+            for number in reversed(range(len(self.stages))):
+                stored = self.cache.get(self.keys[number])
+                if stored is not None:
+                    return number + 1, self._restored(stored)
+        return 0, State(training.place(self._fresh(), self.settings.device))
+
+    def _save(self, number: int, state: State) -> None:
+        tensors = {f"net.{name}": tensor for name, tensor in state.net.state_dict().items()}
+        tensors |= {f"momentum.{name}": tensor for name, tensor in state.momentum.items()}
+        # The first epoch belongs to all cells that share it, so none of them is charged for it again.
+        seconds = {} if is_shared(self.stages[number]) else state.seconds
+        facts = {
+            "architecture": state.net.architecture.to_dict(),
+            "curve": state.curve,
+            "seconds": seconds,
+            "score_images": state.score_images,
+        }
+        self.cache.put(self.keys[number], tensors, facts)
+
+    def _restored(self, stored: Stored) -> State:
+        net: Any = models.from_architecture(models.Architecture.from_dict(stored.facts["architecture"]))
+        net.load_state_dict(_part(stored.tensors, "net."))
+        net = training.place(net, self.settings.device)
+        state = State(net, _part(stored.tensors, "momentum."))
+        state.curve, state.seconds = stored.facts["curve"], stored.facts["seconds"]
+        state.score_images = stored.facts["score_images"]
+        # An epoch may have been stored by a cell in which it belonged to another phase.
+        phases = {stage.epoch: stage.round for stage in self.stages if isinstance(stage, Train)}
+        state.curve["round"] = [phases[epoch] for epoch in state.curve["epoch"]]
+        return state
+
+    def _forget(self, number: int | None) -> None:
+        if number is not None and not is_shared(self.stages[number]):
+            self.cache.drop(self.keys[number])
+
+    # The record.
+
+    def _describe(self, state: State, status: Status) -> Record:
+        return Record(
+            key=key(self.cell, self.protocol, self.versions),
+            cell=self.cell.to_dict(),
+            profile=self.profile.name,
+            protocol=self.protocol.to_dict(),
+            versions=self.versions,
+            status=status,
+            metrics=self._metrics(state),
+            curve=Curve(**state.curve),
+            layers=[Layer(name=layer, kept=int(keep.sum()), total=len(keep)) for layer, keep in state.kept().items()],
+            costs=Costs(
+                seconds={name: round(spent, 3) for name, spent in state.seconds.items()},
+                seconds_total=round(sum(state.seconds.values()), 3),
+                peak_memory_bytes=_peak_memory(self.settings.device),
+                stages_cached=self.cached,
+                stages_run=len(self.stages) - self.cached,
+            ),
+            environment=environment(self.settings),
+            data=DataFacts(
+                name=self.data.name,
+                fingerprint=self.fingerprint,
+                train_images=len(self.data.train),
+                test_images=len(self.data.test),
+                score_images=state.score_images,
+            ),
+            started=self.started,
+            finished=_now(),
+        )
+
+    def _metrics(self, state: State) -> Metrics:
+        curve, left = state.curve, state.kept().values()
+        height, width, channels = self.data.train.images.shape[1:]
+        image, dense = (channels, height, width), self._fresh()
+        final = [
+            (accuracy, -epoch)
+            for epoch, phase, accuracy in zip(curve["epoch"], curve["round"], curve["test_accuracy"], strict=True)
+            if phase is None and accuracy is not None
+        ]
+        best, negative_epoch = max(final, default=(None, None))
+        return Metrics(
+            test_accuracy_best=best,
+            best_epoch=None if negative_epoch is None else -negative_epoch,
+            test_accuracy_last=curve["test_accuracy"][-1],
+            test_loss_last=curve["test_loss"][-1],
+            train_accuracy_last=curve["train_accuracy"][-1],
+            train_loss_last=curve["train_loss"][-1],
+            filters_pruned=sum(int((~keep).sum()) for keep in left),
+            filters_total=sum(len(keep) for keep in left),
+            params=models.parameters(state.net),
+            params_dense=models.parameters(dense),
+            macs=models.macs(state.net, image),
+            macs_dense=models.macs(dense, image),
+        )
+
+
+def _score(name: str, settings: Settings) -> Score:
+    """The score of a cell: a built-in one, or the user's, loaded only now."""
+    reference = settings.score_references.get(name)
+    if reference is not None:
+        module, _, function = reference.partition(":")
+        found = getattr(importlib.import_module(module), function)
+        registered = scores.of_function(found)
+        return replace(registered, name=name) if registered else scores.from_function(found, name)
+    for point in entry_points(group="pruning.scores", name=name):
+        found = point.load()
+        return scores.of_function(found) or scores.from_function(found, name)
+    return scores.get("random" if name == "uniform" else name)
+
+
+def _rule(cell: Cell, protocol: Protocol) -> rounds.Rule:
+    return rounds.Rule(
+        allocation="uniform" if cell.score == "uniform" else "global",
+        schedule=protocol.schedule,
+        total=protocol.total,
+        floor=protocol.floor,
+        counting=protocol.counting,
+        revival=protocol.revival,
+    )
+
+
+def _recipe(protocol: Protocol) -> training.Recipe:
+    return training.Recipe(
+        batch_size=protocol.batch_size,
+        momentum=protocol.momentum,
+        weight_decay=protocol.weight_decay,
+        temperature=protocol.temperature,
+        augmentation=protocol.augmentation,
+        mean=protocol.mean,
+        std=protocol.std,
+        precision=protocol.precision,
+    )
+
+
+@contextmanager
+def _timed(state: State, name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    state.seconds[name] = state.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+def _spread(values: Tensor, keep: Tensor) -> Tensor:
+    """``values`` of the filters that are left, at their places among all; zeros elsewhere."""
+    wide = torch.zeros(len(keep), dtype=torch.float64)
+    wide[keep] = values.double().cpu()
+    return wide
+
+
+def _mask(total: int, left: tuple[int, ...]) -> Tensor:
+    mask = torch.zeros(total, dtype=torch.bool)
+    mask[list(left)] = True
+    return mask
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _peak_memory(device: str) -> int:
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # of the process, earlier cells included
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

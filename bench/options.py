@@ -1,0 +1,166 @@
+"""The options that choose cells and places, shared by pytest and ``python -m bench``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import places, profiles
+from bench.scores import parse_scores
+from bench.selection import Selection
+from bench.versions import check_reference
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One option; ``kind`` is text, list (may be repeated or comma-separated) or flag."""
+
+    name: str  # as in --data-root
+    help: str
+    kind: str = "text"
+    metavar: str | None = None
+
+    @property
+    def dest(self) -> str:
+        """Its name as an attribute, and as a line in pytest's ini file: ``bench_data_root``."""
+        return f"bench_{self.name.replace('-', '_')}"
+
+    def arguments(self) -> dict[str, Any]:
+        """Keywords for ``add_argument``; every default is None or empty, so that an ini file can stand in."""
+        common: dict[str, Any] = {"dest": self.dest, "help": self.help, "default": None}
+        if self.kind == "flag":
+            return {**common, "action": "store_true"}
+        return {**common, "metavar": self.metavar, **({"action": "append"} if self.kind == "list" else {})}
+
+
+CHOOSING = (
+    Option(name="profile", metavar="NAME", help="demo (default), mini, nightly, paper or released"),
+    Option(name="seeds", metavar="0,1,2", help="seeds to run; 0-9 is a range (default: those of the profile)"),
+    Option(name="model", metavar="NAME", kind="list", help="only these models"),
+    Option(name="dataset", metavar="NAME", kind="list", help="only these data sets"),
+    Option(
+        name="score",
+        metavar="NAME",
+        kind="list",
+        help="only these scores (base cells stay); module:function adds one of your own",
+    ),
+    Option(name="rounds", metavar="N", kind="list", help="only cells with these numbers of rounds (base cells stay)"),
+    Option(name="missing", kind="flag", help="only cells that have no final record yet"),
+)
+PLACES = (
+    Option(name="registry", metavar="DIR", help="where records are kept (default: results/runs)"),
+    Option(
+        name="data-root", metavar="DIR", help=f"where data sets are (default: ${places.DATA_VARIABLE} or a user cache)"
+    ),
+    Option(name="cache-root", metavar="DIR", help="where stages are cached (default: beside the data)"),
+)
+RUNNING = (
+    Option(name="device", metavar="auto|cpu|cuda", help="auto (default) takes cuda where torch has it"),
+    Option(name="rerun", kind="flag", help="run cells again that have a final record, anew from the first stage"),
+    Option(name="require-run", kind="flag", help="fail if no cell ran or was cached (on in demo and nightly)"),
+    Option(name="cell-timeout", metavar="SECONDS", help="stop a cell at the first epoch end after so many seconds"),
+)
+ALL = (*CHOOSING, *PLACES, *RUNNING)
+
+Value = Callable[[str], Any]
+"""Gives what was said for an option, by its name: a string, a list of strings, a flag, or None."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What one command line asks for."""
+
+    selection: Selection
+    missing: bool
+    registry: Path
+    data_root: Path
+    cache_root: Path
+    device: str
+    rerun: bool
+    require_run: bool
+    cell_timeout: float | None
+
+    @property
+    def references(self) -> Mapping[str, str]:
+        """The user's own scores: name -> ``module:function``."""
+        return self.selection.scores.references
+
+
+def parse(value: Value, patterns: Sequence[str] = ()) -> Request:
+    """The request that the options make; ``patterns`` are cell ids. Raises ValueError with one sentence."""
+    selection = _selection(value, patterns)
+    data = _path(value("data-root")) or places.data_root()
+    return Request(
+        selection=selection,
+        missing=bool(value("missing")),
+        registry=_path(value("registry")) or places.registry_root(),
+        data_root=data,
+        cache_root=_path(value("cache-root")) or places.cache_root(data),
+        device=_device(value("device")),
+        rerun=bool(value("rerun")),
+        require_run=bool(value("require-run")) or selection.profile.name in ("demo", "nightly"),
+        cell_timeout=_seconds(value("cell-timeout")),
+    )
+
+
+def _selection(value: Value, patterns: Sequence[str]) -> Selection:
+    scores = parse_scores(value("score") or ())
+    for reference in scores.references.values():
+        check_reference(reference)
+    return Selection(
+        profile=profiles.get(value("profile") or "demo"),
+        seeds=_seeds(value("seeds")),
+        models=_words(value("model")),
+        datasets=_words(value("dataset")),
+        rounds=tuple(_integer("--rounds", word) for word in _words(value("rounds"))),
+        scores=scores,
+        patterns=tuple(patterns),
+    )
+
+
+def _words(values: Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(word.strip() for value in values or () for word in value.split(",") if word.strip())
+
+
+def _integer(option: str, word: str) -> int:
+    if not word.isascii() or not word.isdigit():
+        raise ValueError(f"{option} holds {word!r}; expected whole numbers from 0 on, separated by commas")
+    return int(word)
+
+
+def _seeds(text: str | None) -> tuple[int, ...] | None:
+    if not text:
+        return None
+    seeds: list[int] = []
+    for word in _words([text]):
+        first, dash, last = word.partition("-")
+        start = _integer("--seeds", first)
+        seeds += range(start, (_integer("--seeds", last) if dash else start) + 1)
+    if not seeds:
+        raise ValueError(f"--seeds {text!r} names no seed; expected for example 0,1,2 or 0-9")
+    return tuple(dict.fromkeys(seeds))
+
+
+def _device(text: str | None) -> str:
+    name = text or "auto"
+    if name not in DEVICES:
+        raise ValueError(f"--device is {name!r}; expected {', '.join(DEVICES)}")
+    return name
+
+
+def _seconds(text: str | None) -> float | None:
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"--cell-timeout is {text!r}; expected a number of seconds above 0")
+    return seconds
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).expanduser().absolute() if text else None

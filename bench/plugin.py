@@ -1,0 +1,187 @@
+"""pytest is how cells are run: this plugin offers the options, makes a test of every cell, and sums up.
+
+A report of a cell's test carries, in ``user_properties``: ``bench_cell`` (the id), ``bench_profile``,
+``bench_registry`` (its root) and ``bench_outcome`` (JSON, see :class:`bench.summary.Note`).
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import options
+from bench.cell import Cell
+from bench.executor import Outcome
+from bench.runner import Runner
+from bench.state import missing
+from bench.summary import Note, table
+from results.registry import Registry
+
+CELLS = Path(__file__).with_name("test_cells.py")
+
+_RUNNER = pytest.StashKey[Runner]()
+_OWN_DISPLAY = ("verbose", "columns", "histogram", "csv", "json", "compare", "save", "autosave")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer every option on the command line, and as ``bench_…`` in the ini file."""
+    group = parser.getgroup("pruning cells (-m benchmark)")
+    kinds = {"flag": "bool", "list": "args", "text": "string"}
+    for option in options.ALL:
+        group.addoption(f"--{option.name}", **option.arguments())
+        parser.addini(option.dest, option.help, type=kinds[option.kind], default=None)  # type: ignore[arg-type]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Work out which cells are meant. Raises pytest.UsageError for options that mean none."""
+    if not _wanted(config):
+        return
+    _collect_cells_alone(config)
+    _calm_benchmark(config)
+    _add_path(config.invocation_params.dir)
+    try:
+        session = CellSession(config, options.parse(partial(_value, config)))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.pluginmanager.register(session, "bench-cells")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Keep cells out of every run that does not ask for them."""
+    return True if collection_path == CELLS and not config.pluginmanager.hasplugin("bench-cells") else None
+
+
+@pytest.fixture
+def run_cell(request: pytest.FixtureRequest) -> Callable[[Cell], Outcome]:
+    """Run a cell for this test, or find its record; skip where data or a GPU is missing."""
+    return partial(request.config.stash[_RUNNER].run, request.node)
+
+
+class CellSession:
+    """The hooks of a run that was asked for cells."""
+
+    def __init__(self, config: pytest.Config, request: options.Request) -> None:
+        self.config, self.request = config, request
+        self.chosen = request.selection.cells()
+        registry = Registry(request.registry)
+        profile = request.selection.profile
+        self.cells = missing(self.chosen, registry, profile, request.references) if request.missing else self.chosen
+        self.notes: list[tuple[str, Note]] = []
+        config.stash[_RUNNER] = Runner(config, request, registry)
+
+    @property
+    def complete(self) -> bool:
+        """Whether only missing cells were asked for, and there are none."""
+        return not self.cells
+
+    @property
+    def idle(self) -> bool:
+        """Whether a run that had to do something did nothing."""
+        answered = any(said.answered for _, said in self.notes)
+        return self.request.require_run and not answered and not self.complete and not self.config.option.collectonly
+
+    def pytest_report_header(self) -> str:
+        """Say what is about to run."""
+        left = f", {len(self.chosen)} without --missing" if self.request.missing else ""
+        return f"cells: {len(self.cells)} of profile {self.request.selection.profile.name}{left}"
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Make a test of every cell."""
+        if metafunc.definition.path == CELLS:
+            metafunc.parametrize("cell", [_case(cell, self.request.selection.profile.name) for cell in self.cells])
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Drop the place-holder that stands for no cell."""
+        if self.complete:
+            items[:] = [item for item in items if item.path != CELLS]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember what became of a cell, wherever it ran."""
+        said = dict(report.user_properties)
+        if report.when == "call" and "bench_outcome" in said:
+            self.notes.append((str(said["bench_cell"]), Note.from_json(str(said["bench_outcome"]))))
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Fail an idle run; where nothing was missing, having collected nothing is a success."""
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self.complete:
+            session.exitstatus = pytest.ExitCode.OK
+        elif exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and self.idle:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
+        """Print the table of cells."""
+        if self.config.option.collectonly:
+            return
+        if self.notes:
+            terminalreporter.section("cells")
+            terminalreporter.write_line(table(self.notes))
+        for line in self._remarks(exitstatus):
+            terminalreporter.write_line(line)
+
+    def _remarks(self, exitstatus: int) -> list[str]:
+        runner = self.config.stash[_RUNNER]
+        lines = [f"set aside: {problem}" for problem in runner.registry.problems]
+        if self.complete:
+            lines.append(f"no cell is missing: all {len(self.chosen)} have a final record")
+        if exitstatus == pytest.ExitCode.INTERRUPTED:
+            lines.append("interrupted: what is finished is kept; the same command goes on from here")
+        elif self.idle:
+            lines.append("--require-run: no cell ran or was found in the registry, so this run fails")
+        return lines
+
+
+def _case(cell: Cell, profile: str) -> Any:
+    names = {"model": cell.model, "dataset": cell.dataset, "score": cell.score, "rounds": cell.rounds}
+    marks = (
+        pytest.mark.benchmark(group=f"{cell.model}-{cell.dataset}"),
+        pytest.mark.cell(cell, profile, **names, seed=cell.seed),
+    )
+    return pytest.param(cell, id=cell.id, marks=marks)
+
+
+def _wanted(config: pytest.Config) -> bool:
+    """Whether ``-m`` asks for benchmarks, or the file of cells is named."""
+    return _names_benchmark(config.option.markexpr or "") or any(_is_cells(config, arg) for arg in config.args)
+
+
+def _names_benchmark(expression: str) -> bool:
+    return re.search(r"\bbenchmark\b", re.sub(r"\bnot\s*\(?\s*benchmark\b", "", expression)) is not None
+
+
+def _is_cells(config: pytest.Config, argument: str) -> bool:
+    return (config.invocation_params.dir / argument.partition("::")[0]).resolve() == CELLS
+
+
+def _collect_cells_alone(config: pytest.Config) -> None:
+    """Where no path was given, look at the cells instead of at the tests, which have no such mark."""
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        keep = config.args if re.search(r"\bor\b", config.option.markexpr) else []
+        config.args = [*keep, str(CELLS)]
+        config.args_source = pytest.Config.ArgsSource.ARGS
+
+
+def _calm_benchmark(config: pytest.Config) -> None:
+    """Silence pytest-benchmark: its table says nothing about one round, and xdist makes it warn that it is off."""
+    option = config.option
+    if not any(getattr(option, f"benchmark_{name}", None) for name in _OWN_DISPLAY):
+        option.benchmark_quiet = True
+    distributed = hasattr(config, "workerinput") or getattr(option, "dist", "no") != "no"
+    if distributed and not option.benchmark_enable and not option.benchmark_only:
+        option.benchmark_disable = True
+
+
+def _add_path(folder: Path) -> None:
+    """Make the user's own modules importable, as ``python -m`` does."""
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+def _value(config: pytest.Config, name: str) -> Any:
+    dest = f"bench_{name.replace('-', '_')}"
+    said = config.getoption(dest)
+    return config.getini(dest) if said is None else said

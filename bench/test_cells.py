@@ -1,0 +1,13 @@
+"""The one test that every cell is a case of; ``bench.plugin`` says which cells there are."""
+
+from collections.abc import Callable
+
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from bench.cell import Cell
+from bench.executor import Outcome
+
+
+def test_cell(cell: Cell, run_cell: Callable[[Cell], Outcome], benchmark: BenchmarkFixture) -> None:
+    """Measure ``cell``, or find its record."""
+    benchmark.pedantic(run_cell, args=(cell,), rounds=1, iterations=1)  # type: ignore[no-untyped-call]

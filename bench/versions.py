@@ -1,0 +1,90 @@
+"""The versions that enter a cell's key: of everything in the code that decides its number."""
+
+import ast
+import hashlib
+from collections.abc import Mapping
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
+from pathlib import Path
+
+from bench.cell import BASE, Cell
+from bench.names import unknown
+from bench.scores import UNIFORM
+from pruning.versions import AUGMENTATION, DATASETS, MASKS, MODELS, SCORES, SURGERY, TRAINING
+
+
+def versions(cell: Cell, references: Mapping[str, str]) -> dict[str, int | str]:
+    """What ``cell`` depends on, by name; ``references`` maps the names of users' scores to ``module:function``.
+
+    Raises ValueError where a model, data set or score is unknown, or a reference leads nowhere.
+    """
+    values: dict[str, int | str] = {
+        "model": _lookup("model", cell.model, MODELS),
+        "dataset": _lookup("data set", cell.dataset, DATASETS),
+        "augmentation": AUGMENTATION,
+        "training": TRAINING,
+    }
+    if cell.score != BASE:
+        values |= {"score": score_version(cell.score, references), "masks": MASKS, "surgery": SURGERY}
+    return values
+
+
+def score_version(name: str, references: Mapping[str, str]) -> int | str:
+    """The version of a score; a user's is ``module:function@`` and 8 hex digits of its source file."""
+    if name in references:
+        return f"{references[name]}@{hashlib.sha256(source_file(references[name]).read_bytes()).hexdigest()[:8]}"
+    return _lookup("score", "random" if name == UNIFORM else name, SCORES)
+
+
+def source_file(reference: str) -> Path:
+    """The source file of ``module:function``, found without importing it. Raises ValueError where there is none."""
+    module = reference.partition(":")[0]
+    spec = _find(module)
+    if spec is None or spec.origin is None or not spec.has_location:
+        raise ValueError(f"score {reference!r} has no source file: there is no module {module!r} on the Python path")
+    return Path(spec.origin)
+
+
+def check_reference(reference: str) -> None:
+    """Raise ValueError where the module is missing, cannot be parsed, or plainly does not define the function."""
+    path, function = source_file(reference), reference.partition(":")[2]
+    try:
+        defined = _defined(ast.parse(path.read_bytes()))
+    except SyntaxError as error:
+        raise ValueError(f"score {reference!r}: line {error.lineno} of {path.name} is not Python") from None
+    if "*" not in defined and function not in defined:
+        raise unknown(f"function of {path.name}", function, sorted(defined))
+
+
+def _lookup(kind: str, name: str, table: Mapping[str, int]) -> int:
+    if name not in table:
+        raise unknown(kind, name, table)
+    return table[name]
+
+
+def _find(module: str) -> ModuleSpec | None:
+    """The spec of a dotted module; ``find_spec`` alone would import its packages."""
+    top, *rest = module.split(".")
+    try:
+        spec = find_spec(top)
+    except ValueError:  # it is in sys.modules without a spec, as __main__ is
+        return None
+    name = top
+    for part in rest:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        name = f"{name}.{part}"
+        spec = PathFinder.find_spec(name, spec.submodule_search_locations)
+    return spec
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names

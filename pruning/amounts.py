@@ -1,0 +1,57 @@
+"""Amounts in exact arithmetic: how many go in total, and after each round."""
+
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+from typing import Literal
+
+Amount = str | float | Decimal | Fraction
+"""A fraction pruned. A float counts as the decimal it prints as, so 0.1 is one tenth exactly."""
+
+Schedule = Literal["even", "released"]
+
+
+def exact(amount: Amount) -> Fraction:
+    """``amount`` without rounding. Raises ValueError outside [0, 1)."""
+    fraction = Fraction(str(amount)) if isinstance(amount, float) else Fraction(amount)
+    if not 0 <= fraction < 1:
+        raise ValueError(f"amount is {amount}; it must be a fraction pruned, at least 0 and below 1, for example 0.75")
+    return fraction
+
+
+def count(amount: Amount, total: int) -> int:
+    """How many of ``total`` are pruned: floor(amount * total + 1/2)."""
+    return floor(exact(amount) * total + Fraction(1, 2))
+
+
+def ratios(amount: Amount, rounds: int, schedule: Schedule = "even") -> list[Fraction]:
+    """Fraction of the *current* size that each of ``rounds`` rounds removes; together they leave 1 - ``amount``.
+
+    ``even``: the same share of the original in every round (Lubana & Dick, section 4.1), (p/n) / (1 - (k-1) p/n).
+    ``released``: p / (k p + n (1 - p)), the same shares in reverse order, as the released code has it: the first
+    rounds remove the most (PROTOCOLS A.4.3).
+    """
+    if rounds < 1:
+        raise ValueError(f"rounds is {rounds}; it must be at least 1")
+    p = exact(amount)
+    if schedule == "even":
+        return [p / (rounds - (k - 1) * p) for k in range(1, rounds + 1)]
+    return [p / (k * p + rounds * (1 - p)) for k in range(1, rounds + 1)]
+
+
+def cumulative(amount: Amount, rounds: int, schedule: Schedule = "even") -> list[Fraction]:
+    """Fraction of the original that is gone after each round."""
+    kept, gone = Fraction(1), []
+    for ratio in ratios(amount, rounds, schedule):
+        kept *= 1 - ratio
+        gone.append(1 - kept)
+    return gone
+
+
+def integer_percentages(amount: Amount, rounds: int, schedule: Schedule = "released") -> list[int]:
+    """Percent left after each round when the percentage is cut to an integer every round, as ResNet-56's is (A.4.3)."""
+    percent, left = 100, []
+    for ratio in ratios(amount, rounds, schedule):
+        percent = floor(percent * (1 - ratio))
+        left.append(percent)
+    return left

@@ -1,0 +1,196 @@
+"""Masks: which weights or filters stay, chosen from scores by an allocation.
+
+A mask maps a name to a bool tensor, True where something stays. Counts are exact, ties go by position (the earlier is
+pruned first), and with ``previous`` given nothing comes back.
+"""
+
+from collections.abc import Collection, Mapping
+from fractions import Fraction
+from math import ceil, floor
+
+import torch
+from torch import Tensor, nn
+
+from pruning.amounts import Amount, count
+
+Scores = Mapping[str, Tensor]
+Mask = dict[str, Tensor]
+
+
+def global_mask(
+    scores: Scores,
+    amount: Amount,
+    *,
+    floor: Amount | None = None,
+    previous: Mapping[str, Tensor] | None = None,
+    protected: Collection[str] = (),
+) -> Mask:
+    """Keep the highest scores of all tensors taken together.
+
+    ``amount`` is the fraction pruned of all elements, those of ``protected`` tensors and those pruned in ``previous``
+    counted in: floor(amount * N + 1/2) of N are gone afterwards. ``floor``, a fraction, keeps at least
+    max(1, ceil(floor * n)) of every tensor's n elements, the highest-scoring ones; None keeps none for certain.
+    Elements of ``protected`` tensors always stay. Scores of elements that are gone already are not looked at.
+
+    Raises ValueError where a score is not finite, or where the floors leave no room for ``amount`` (the message names
+    the largest amount they do leave room for).
+    """
+    alive = _alive(scores, previous)
+    stays = kept_by_floor(scores, alive, floor, protected)
+    total = sum(score.numel() for score in scores.values())
+    gone = {name: ~keep for name, keep in alive.items()}
+    target = count(amount, total)
+    _check_room(target, _number(gone), total - _number(stays) - _number(gone), total, amount)
+    return ranked(scores, target, gone=gone, stays=stays)
+
+
+def ranked(
+    scores: Scores,
+    number: int,
+    *,
+    gone: Mapping[str, Tensor],
+    stays: Mapping[str, Tensor],
+    duplicated: Collection[str] = (),
+) -> Mask:
+    """Remove the ``number`` first entries of one ranking over all tensors: what is ``gone``, then the lowest scores.
+
+    What ``stays`` comes last. Ties go by position. A name in ``duplicated`` enters the ranking twice in a row, so that
+    its elements use up two entries each and go as soon as their first entry does. Raises ValueError where ``number``
+    reaches into what stays, or a score that matters is not finite.
+    """
+    entries, first = [], []
+    for name, score in scores.items():
+        entry = score.detach().double().cpu().flatten()
+        if not torch.isfinite(entry[~gone[name].cpu().flatten()]).all():
+            raise ValueError(f"the scores of {name} are not all finite, so they cannot be ranked")
+        entry = entry.masked_fill(stays[name].cpu().flatten(), torch.inf)
+        entry = entry.masked_fill(gone[name].cpu().flatten(), -torch.inf)
+        entries += [entry, entry] if name in duplicated else [entry]
+        first += [True, False] if name in duplicated else [True]
+    ranking = torch.cat(entries)
+    if number > int((ranking < torch.inf).sum()):
+        raise ValueError(f"{number} entries cannot be pruned: only {int((ranking < torch.inf).sum())} may go")
+    keep = torch.ones(ranking.numel(), dtype=torch.bool)
+    keep[torch.argsort(ranking, stable=True)[:number]] = False
+    parts = (part for part, counts in zip(torch.split(keep, [len(e) for e in entries]), first, strict=True) if counts)
+    return {
+        name: part.view(score.shape).to(score.device) for (name, score), part in zip(scores.items(), parts, strict=True)
+    }
+
+
+def kept_by_floor(
+    scores: Scores, alive: Mapping[str, Tensor], floor: Amount | None, protected: Collection[str]
+) -> Mask:
+    """True for what must stay: all of ``protected`` tensors, and of every other the highest that the floor keeps."""
+    stays = {}
+    for name, score in scores.items():
+        if name in protected:
+            stays[name] = alive[name].clone()
+            continue
+        candidates = alive[name].flatten().nonzero().squeeze(1)
+        order = torch.argsort(score.detach().flatten()[candidates].double(), stable=True)
+        highest = candidates[order[len(order) - min(floor_count(floor, score.numel()), len(order)) :]]
+        stay = torch.zeros(score.numel(), dtype=torch.bool, device=score.device)
+        stay[highest] = True
+        stays[name] = stay.view(score.shape)
+    return stays
+
+
+def uniform_mask(
+    scores: Scores,
+    amount: Amount,
+    *,
+    floor: Amount | None = None,
+    previous: Mapping[str, Tensor] | None = None,
+    protected: Collection[str] = (),
+) -> Mask:
+    """Keep the highest scores of each tensor, the same share of every tensor pruned.
+
+    The total is that of :func:`global_mask`; it is dealt out over the tensors that are not ``protected`` in proportion
+    to their size, by largest remainder on the cumulative target, so that rounds never pile up rounding errors.
+    Raises ValueError as :func:`global_mask` does.
+    """
+    alive = _alive(scores, previous)
+    stays = kept_by_floor(scores, alive, floor, protected)
+    total = sum(score.numel() for score in scores.values())
+    gone = {name: ~keep for name, keep in alive.items()}
+    target = count(amount, total)
+    _check_room(target, _number(gone), total - _number(stays) - _number(gone), total, amount)
+    sizes = {name: score.numel() for name, score in scores.items() if name not in protected}
+    lowest = {name: int(gone[name].sum()) for name in sizes}
+    highest = {name: size - int(stays[name].sum()) for name, size in sizes.items()}
+    pruned = _largest_remainder(target - _number(gone) + sum(lowest.values()), sizes, lowest, highest)
+    mask: Mask = {}
+    for name in scores:
+        one = {name: scores[name]}
+        number = pruned.get(name, int(gone[name].sum()))
+        mask |= ranked(one, number, gone={name: gone[name]}, stays={name: stays[name]})
+    return mask
+
+
+def floor_count(floor: Amount | None, size: int) -> int:
+    """Elements of a tensor of ``size`` that always stay: max(1, ceil(floor * size)), or 0 without a floor."""
+    if floor is None:
+        return 0
+    fraction = Fraction(str(floor)) if isinstance(floor, float | str) else Fraction(floor)
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"floor is {floor}; it must be a fraction kept of every tensor, for example 0.05")
+    return max(1, ceil(fraction * size))
+
+
+@torch.no_grad()
+def zero_(net: nn.Module, mask: Mapping[str, Tensor]) -> None:
+    """Set to zero, in place, what ``mask`` removes; works on any network.
+
+    A name is a parameter (a weight mask of its shape) or a module (a filter mask over its output channels: its weight
+    rows and bias go). A batch norm that follows is not touched, so for filters this equals removal only where
+    ``pruning.surgery`` would say so. Raises KeyError for a name that the network does not have.
+    """
+    parameters, modules = dict(net.named_parameters()), dict(net.named_modules())
+    for name, keep in mask.items():
+        if name in parameters:
+            parameters[name].mul_(keep.to(parameters[name].device))
+            continue
+        if name not in modules:
+            raise KeyError(f"the network has no parameter or module called {name!r}")
+        for parameter in modules[name].parameters(recurse=False):
+            parameter[~keep.to(parameter.device)] = 0
+
+
+def _alive(scores: Scores, previous: Mapping[str, Tensor] | None) -> Mask:
+    if previous is None:
+        return {name: torch.ones_like(score, dtype=torch.bool) for name, score in scores.items()}
+    if list(previous) != list(scores) or any(previous[name].shape != scores[name].shape for name in scores):
+        raise ValueError("the previous mask must have the names and shapes of the scores, in the same order")
+    return {name: previous[name].to(score.device) for name, score in scores.items()}
+
+
+def _number(mask: Mapping[str, Tensor]) -> int:
+    return sum(int(part.sum()) for part in mask.values())
+
+
+def _check_room(target: int, gone: int, room: int, total: int, amount: Amount) -> None:
+    if target < gone:
+        raise ValueError(f"{gone} of {total} are pruned already, more than the {target} that amount {amount} asks for")
+    if target - gone > room:
+        most = Fraction(gone + room, total)
+        raise ValueError(
+            f"amount {amount} would prune {target} of {total}, but what must stay in each layer leaves at most "
+            f"{gone + room}; the largest feasible amount is {floor(most * 10000) / 10000:.4f}"
+        )
+
+
+def _largest_remainder(
+    target: int, sizes: Mapping[str, int], lowest: Mapping[str, int], highest: Mapping[str, int]
+) -> dict[str, int]:
+    """``target`` dealt out in proportion to ``sizes``, within bounds; each unit goes where most is owed, ties by order.
+
+    Started from zero this is the method of largest remainders; started from earlier counts it never takes back.
+    """
+    whole = sum(sizes.values())
+    dealt = {name: lowest[name] for name in sizes}
+    for _ in range(target - sum(lowest.values())):
+        open_ = [name for name in sizes if dealt[name] < highest[name]]
+        most = max(open_, key=lambda name: Fraction(target * sizes[name], whole) - dealt[name])
+        dealt[most] += 1
+    return dealt

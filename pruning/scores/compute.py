@@ -1,0 +1,65 @@
+"""Scoring a network, by name."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from pruning.models.architecture import Prunable
+from pruning.scores.gradients import Batch
+from pruning.scores.guard import BNMode, untouched
+from pruning.scores.registry import Score, get
+
+
+def filter_scores(
+    score: str | Score,
+    model: nn.Module,
+    batches: Iterable[Batch],
+    *,
+    temperature: float = 5.0,
+    bn_mode: BNMode | None = None,
+    generator: torch.Generator | None = None,
+    initial: Mapping[str, Tensor] | None = None,
+) -> dict[str, Tensor]:
+    """{layer: Tensor[channels]} in forward order, detached; the lowest are pruned first.
+
+    ``batches`` are images [N, C, H, W] with labels [N]; a score without need of data takes an empty list. Gradients
+    are means over all images given. ``temperature`` is that of training; the GraSP scores have their own and do not
+    look at it. ``bn_mode`` None is the score's own choice. ``initial`` are the parameters at initialisation, by name,
+    for distance_from_init. Works on any module with convolutions, in any dtype, and leaves the model, its gradients
+    and the random state as they were. Raises ValueError on an unknown name, on missing data, and on a score that
+    returns the wrong layers or shapes.
+    """
+    score = get(score) if isinstance(score, str) else score
+    layers = filter_layers(model)
+    options = {"layers": layers, "temperature": temperature, "generator": generator, "initial": initial}
+    with untouched(model, bn_mode or score.bn_mode):
+        result = score(model, batches, options)
+    if set(result) != set(layers):
+        raise ValueError(
+            f"score {score.name} must return one tensor for each of the {len(layers)} layers; it returned "
+            f"{len(result)}, and differs in {', '.join(sorted(set(result) ^ set(layers))[:3])}"
+        )
+    for layer, module in layers.items():
+        if result[layer].shape != module.weight.shape[:1]:
+            raise ValueError(
+                f"score {score.name} returned shape {list(result[layer].shape)} for {layer}; expected one number for "
+                f"each of its {module.weight.shape[0]} filters"
+            )
+    return {layer: result[layer].detach() for layer in layers}
+
+
+def filter_layers(model: nn.Module) -> dict[str, nn.Conv2d]:
+    """The layers whose filters are scored: those a network declares prunable, else every ungrouped convolution.
+
+    Raises ValueError where there is none.
+    """
+    modules = dict(model.named_modules())
+    if isinstance(model, Prunable):
+        declared = [(name, modules[name]) for name in model.filters]
+    else:
+        declared = list(modules.items())
+    layers = {name: module for name, module in declared if isinstance(module, nn.Conv2d) and module.groups == 1}
+    if not layers:
+        raise ValueError(f"{type(model).__name__} has no convolution whose filters could be scored")
+    return layers

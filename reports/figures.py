@@ -1,0 +1,142 @@
+"""The accuracy curves of Figures 1 and 4-12, drawn."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.suites import gradient_flow as suite
+from reports.curves import SCORES, FigureData, Panel, Series, to_csv
+from reports.evidence import Evidence
+from reports.tables import rounds_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = {"magnitude": "#0072B2", "proposed": "#D55E00", "loss": "#009E73"}
+"""Of Okabe and Ito: told apart with every common colour vision."""
+DASHES: dict[str, Any] = {"test": "-", "train": (0, (3, 1.5))}
+WIDTH, HEIGHT = 7.6, 3.5  # inches; text of 9 points stays readable at the width of a page
+STYLE: dict[str, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "pruning-bench",  # ids in the file would be random
+}
+SPAN = 30
+"""Points below the lowest final accuracy at which an axis is cut: the start of training would flatten the rest."""
+
+
+def write(data: FigureData, folder: Path) -> list[Path]:
+    """Write ``<folder>/figureNN.svg``, ``.png`` and ``.csv``; writing the same data again changes no byte."""
+    from matplotlib import style
+
+    folder.mkdir(parents=True, exist_ok=True)
+    svg, png, table = (folder / f"{data.spec.name}.{kind}" for kind in ("svg", "png", "csv"))
+    table.write_text(to_csv(data), encoding="utf-8")
+    with style.context(["default", STYLE]):  # a user's own settings would change the files
+        figure = draw(data)
+        figure.savefig(svg, metadata={"Date": None, "Creator": None})
+        figure.savefig(png, dpi=150, metadata={"Software": None})
+    return [svg, png, table]
+
+
+def draw(data: FigureData) -> "Figure":
+    """The figure: a panel per data set, a colour per score, solid for test and dashed for train accuracy."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH if len(data.panels) > 1 else 0.66 * WIDTH, HEIGHT), layout="constrained")
+    figure.get_layout_engine().set(wspace=0.06)  # type: ignore[union-attr, call-arg]
+    axes = figure.subplots(1, len(data.panels), squeeze=False)[0]
+    for axis, panel in zip(axes, data.panels, strict=True):
+        _draw_panel(axis, panel)
+    _legend(figure, data)
+    return figure
+
+
+def caption(data: FigureData, evidence: Evidence) -> str:
+    """What is drawn, over how many seeds, by which protocol, and what is absent."""
+    spec, protocol = data.spec, evidence.profile.protocol
+    images = "all" if protocol.train_limit is None else f"{protocol.train_limit:,}"
+    parts = [
+        f"Test and train accuracy of {suite.PRINTED_NAMES[spec.model]} pruned in {rounds_text(spec.rounds)}.",
+        f"Profile {evidence.profile.name}: {protocol.epochs} epochs, {images} training images.",
+        "Train accuracy is measured during the epoch, on augmented images." if protocol.augmentation != "none" else "",
+        f"An axis starts at most {SPAN} points below the lowest final accuracy.",
+        *(_counted(panel) for panel in data.panels),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _counted(panel: Panel) -> str:
+    counts = ", ".join(f"{label} {n}" for label, n in zip(SCORES.values(), panel.seeds, strict=True))
+    absent = f"; not drawn: {', '.join(panel.absent)}" if panel.absent else ""
+    return f"{suite.PRINTED_NAMES[panel.dataset]}, seeds: {counts}{absent}."
+
+
+def _draw_panel(axis: "Axes", panel: Panel) -> None:
+    axis.set_title(suite.PRINTED_NAMES[panel.dataset], fontsize=10)
+    if not panel.series:
+        _list_absent(axis, panel.absent)
+        return
+    for series in panel.series:
+        _draw_series(axis, series)
+    _mark_rounds(axis, panel.pruned_after)
+    _cut(axis, panel)
+    axis.set_xlabel("epoch")
+    axis.set_ylabel("accuracy (%)")
+    axis.grid(axis="y", color="0.9", linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.margins(x=0.02)
+
+
+def _draw_series(axis: "Axes", series: Series) -> None:
+    colour = COLOURS[series.score]
+    epochs = [point.epoch for point in series.points]
+    means = [point.mean for point in series.points]
+    spreads = [point.std or 0.0 for point in series.points]
+    test = series.split == "test"
+    axis.plot(epochs, means, color=colour, linestyle=DASHES[series.split], linewidth=1.4 if test else 1.0)
+    if any(spreads):
+        low = [mean - spread for mean, spread in zip(means, spreads, strict=True)]
+        high = [mean + spread for mean, spread in zip(means, spreads, strict=True)]
+        axis.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
+
+
+def _mark_rounds(axis: "Axes", epochs: Sequence[int]) -> None:
+    """A grey band over the rounds, and a tick at the foot for every pruning."""
+    if not epochs:
+        return
+    axis.axvspan(epochs[0] - 0.5, epochs[-1] + 0.5, color="0.93", linewidth=0, zorder=0)
+    axis.plot(epochs, [0.02] * len(epochs), "k|", markersize=5, transform=axis.get_xaxis_transform(), clip_on=False)
+
+
+def _list_absent(axis: "Axes", absent: Sequence[str]) -> None:
+    axis.set_axis_off()
+    axis.text(0.04, 0.95, "\n".join(["No finished run.", *absent]), va="top", fontsize=8, transform=axis.transAxes)
+
+
+def _cut(axis: "Axes", panel: Panel) -> None:
+    """Leave out the start of training, and what no accuracy can reach."""
+    low, high = axis.get_ylim()
+    final = min(series.points[-1].mean for series in panel.series)
+    axis.set_ylim(max(low, final - SPAN), min(high, 100.5))
+
+
+def _legend(figure: "Figure", data: FigureData) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    if data.empty:
+        return
+    handles: list[Line2D | Patch] = [Line2D([], [], color=COLOURS[score], label=text) for score, text in SCORES.items()]
+    handles += [Line2D([], [], color="0.3", linestyle=style, label=split) for split, style in DASHES.items()]
+    handles.append(Patch(color="0.88", label="pruning rounds"))
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=6 if len(data.panels) > 1 else 3,
+        frameon=False,
+        fontsize=8,
+        handlelength=1.8,
+    )

@@ -1,0 +1,116 @@
+"""The first page of a report: what was run, where, what is missing, and what came of it."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from reports.evidence import Evidence
+from reports.markdown import grid
+from reports.quantity import why_not_comparable
+from reports.tables import DEMONSTRATION
+from reports.verdicts import Verdict
+from reports.views import TableView
+from results.record import Environment, Record
+from results.registry import Registry
+
+_LISTED = 20
+
+
+def page(evidence: Evidence, views: Sequence[TableView], registry: Registry, links: Mapping[str, str]) -> str:
+    """The page; ``links`` names the other pages."""
+    profile = evidence.profile
+    parts = [
+        f"# Report of profile {profile.name}",
+        f"{profile.purpose[0].upper()}{profile.purpose[1:]}.",
+        *_standing(evidence),
+        "\n".join(f"- [{title}]({target})" for title, target in links.items()),
+        _runs(evidence),
+        _missing(evidence),
+        _verdicts(views) if profile.comparable else "",
+        _environments(evidence),
+        _problems(registry),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def missing_command(profile: str) -> str:
+    """What runs the cells that have no final record."""
+    return f"python -m bench run --profile {profile} --missing"
+
+
+def _standing(evidence: Evidence) -> Iterator[str]:
+    if not evidence.profile.shows_published:
+        yield DEMONSTRATION
+    elif reason := why_not_comparable(evidence.profile):
+        yield f"Its numbers cannot be held against published ones: {reason}."
+
+
+def _records(evidence: Evidence) -> list[Record]:
+    return [record for seeds in evidence.records.values() for record in seeds.values()]
+
+
+def _runs(evidence: Evidence) -> str:
+    counts = Counter[str](record.status for record in _records(evidence))
+    rows = [[status, str(count)] for status, count in sorted(counts.items())]
+    rows.append(["missing", str(len(evidence.missing()))])
+    return "\n\n".join(["## Runs", grid(["status", "cells"], rows), *_left_out(evidence)])
+
+
+def _left_out(evidence: Evidence) -> Iterator[str]:
+    reasons = {
+        "run by another protocol than the profile's present one": evidence.other_protocol,
+        "replaced by another record of the same cell": evidence.replaced,
+        "of cells that these tables do not have": evidence.elsewhere,
+    }
+    if said := [f"{count} {reason}" for reason, count in reasons.items() if count]:
+        yield f"Records left out: {'; '.join(said)}."
+    if evidence.mixed_versions:
+        yield f"In {evidence.mixed_versions} settings the seeds were run by different versions of the code."
+
+
+def _missing(evidence: Evidence) -> str:
+    absent = evidence.missing()
+    if not absent:
+        return ""
+    lines = [f"- `{cell.id}`" for cell in absent[:_LISTED]]
+    lines += [f"- and {len(absent) - _LISTED} more"] if len(absent) > _LISTED else []
+    said = f"To run what is missing: `{missing_command(evidence.profile.name)}`"
+    return "\n\n".join(["## Missing cells", said, "\n".join(lines)])
+
+
+def _verdicts(views: Iterable[TableView]) -> str:
+    rows = [[f"Table {view.number}", *_counted(view)] for view in views]
+    return f"## Verdicts\n\n{grid(['', *Verdict], rows)}"
+
+
+def _counted(view: TableView) -> list[str]:
+    counts = Counter(cell.judgement.verdict for cell in view.cells() if cell.judgement is not None)
+    return [str(counts[verdict]) for verdict in Verdict]
+
+
+def _environments(evidence: Evidence) -> str:
+    counts = Counter(_place(record.environment) for record in _records(evidence))
+    if not counts:
+        return ""
+    head = ["device", "threads", "torch", "CUDA", "Python", "commit", "source changed", "cells"]
+    rows = [[*place, str(count)] for place, count in sorted(counts.items())]
+    return f"## Environments\n\n{grid(head, rows)}"
+
+
+def _place(environment: Environment) -> tuple[str, ...]:
+    commit = "unknown" if environment.commit is None else environment.commit[:10]
+    changed = {None: "unknown", True: "**yes**", False: "no"}[environment.dirty]
+    name, threads = f"{escape(environment.device_name)} ({environment.device})", str(environment.threads)
+    return name, threads, environment.torch, environment.cuda or "none", environment.python, commit, changed
+
+
+def _problems(registry: Registry) -> str:
+    if not registry.problems:
+        return ""
+    lines = (f"- `{_shown(problem.path, registry.root)}`: {escape(problem.reason)}" for problem in registry.problems)
+    return "\n\n".join(["## Files that could not be read", "\n".join(sorted(lines))])
+
+
+def _shown(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name

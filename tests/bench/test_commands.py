@@ -1,0 +1,122 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from bench.__main__ import main
+from bench.cell import Cell
+from bench.cost import estimates, multiply_adds, total
+from bench.profiles import get
+from bench.protocol import Protocol
+from bench.state import key_of
+from results.record import Costs, Environment, Record
+from results.registry import Registry
+
+DEMO = get("demo")
+VGG = Cell(suite="gradient_flow", model="vgg13", dataset="digits")
+RESNET = replace(VGG, model="resnet56")
+CPU = Environment(
+    device="cpu", device_name="", threads=1, python="", torch="", cuda=None, platform="", commit=None, dirty=None
+)
+
+
+def record(cell, seconds, status="done", **changes):
+    return Record(
+        key=key_of(cell, DEMO, {}), cell=cell.to_dict(), profile="demo", protocol={}, versions={}, status=status,
+        costs=Costs(**{"seconds_total": seconds, "stages_run": 1, **changes}), environment=CPU,
+        started="2026-01-01T00:00:00+00:00", finished="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+
+
+def test_multiply_adds_by_hand():
+    assert multiply_adds("vgg13", "cifar10", Protocol()) == pytest.approx(160 * 160_000 * 228.3e6)
+    small = Protocol(width="0.5", train_limit=10, test_limit=5, epochs=2, image_size=16)
+    assert multiply_adds("vgg13", "cifar10", small) == pytest.approx(2 * 35 * 228.3e6 / 4 / 4)
+
+
+def test_an_estimate_says_what_it_rests_on():
+    assumed = estimates([VGG], DEMO, [], "cpu")[VGG]
+    assert (assumed.source, assumed.seconds) == ("assumed", multiply_adds("vgg13", "digits", DEMO.protocol) / 0.1e12)
+    records = [record(VGG, seconds) for seconds in (10, 30, 20)]
+    found = estimates([VGG, RESNET], DEMO, records, "cpu")
+    assert (found[VGG].source, found[VGG].seconds) == ("measured", 20)
+    assert found[RESNET].source == "scaled"
+    assert found[RESNET].seconds == pytest.approx(20 * 125.8 / 228.3)
+    assert total(found.values()).sources == {"measured": 1, "scaled": 1}
+
+
+def test_what_cost_nothing_or_failed_or_ran_elsewhere_is_no_measure():
+    useless = [record(VGG, 1, status="error"), record(VGG, 1, stages_run=0), record(VGG, 0)]
+    assert estimates([VGG], DEMO, useless, "cpu")[VGG].source == "assumed"
+    assert estimates([VGG], DEMO, [record(VGG, 1)], "cuda:1")[VGG].source == "assumed"
+
+
+def test_list_prints_state_and_key(tmp_path, capsys):
+    Registry(tmp_path).put(record(VGG, 7))
+    assert main(["list", f"--registry={tmp_path}", "--device=cpu", "--score=base"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(rf"{VGG.id} +done +{key_of(VGG, DEMO, {})[-8:]} +7 s +measured", shown)
+    assert re.search(rf"{RESNET.id} +missing .* scaled", shown)
+
+
+def test_ids_alone(tmp_path, capsys):
+    assert main(["list", "--ids", "--profile=paper"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 396
+    Registry(tmp_path).put(record(VGG, 7))
+    assert main(["list", "--ids", f"--registry={tmp_path}", "--missing", VGG.id]) == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", ".."], "'..' is not a cell id; expected something like"),
+        (["list", "gradient_flow-vgg13-digits-bas-s0"], "did you mean gradient_flow-vgg13-digits-base-s0?"),
+        (["list", "--profile=papr"], "no profile is called 'papr'; did you mean paper?"),
+        (["list", "--", "-n", "2"], "list takes nothing after --"),
+        (["data", "--download", "cifar1O"], "no data set is called 'cifar1O'; did you mean cifar10?"),
+    ],
+)
+def test_nonsense_is_one_sentence_and_exit_status_2(arguments, sentence, capsys):
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("python -m bench: ")
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_long_run_is_not_started_with_nobody_to_ask(lab):
+    result = lab.bench("run", "--profile=paper", f"--registry={lab.registry}", "--device=cuda")
+    assert result.returncode == 2
+    assert result.stdout.startswith("396 cells of profile paper, 0 of them cached, 396 to run: about ")
+    assert result.stderr.splitlines() == [
+        "python -m bench: this takes more than 10 minutes and there is nobody to ask; add --yes to run it"
+    ]
+    assert not lab.registry.exists()
+
+
+@pytest.mark.parametrize(("answer", "runs"), [("y", True), ("n", False), ("", False)])
+def test_a_long_run_is_asked_about(monkeypatch, capsys, tmp_path, answer, runs):
+    started = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda question: answer)
+    monkeypatch.setattr("bench.commands._pytest", lambda *arguments: started.append(arguments) or 0)
+    assert main(["run", "--profile=paper", f"--registry={tmp_path}"]) == (0 if runs else 1)
+    assert bool(started) is runs
+
+
+def test_run_goes_through_pytest_with_the_same_options(lab):
+    ours = (f"--registry={lab.registry}", "--device=cpu", "--model=vgg13", "--score=loss,magnitude")
+    result = lab.bench("run", *ours, "*-r1-s0", "--", *lab.alone, "-q")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert [name.split("-")[3] for name in lab.ran()] == ["magnitude", "loss"]
+    again = lab.bench("run", *ours, "*-r1-s0", "--", *lab.alone, "-q")
+    assert again.stdout.startswith("2 cells of profile demo, 2 of them cached, 0 to run\n")
+    assert lab.ran() == []
+
+
+def test_data_shows_what_is_there(tmp_path, capsys):
+    assert main(["data", f"--data-root={tmp_path}", "--fingerprint"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"digits +present +[0-9a-f]{16}", shown)
+    assert re.search(r"cifar10 +missing", shown)

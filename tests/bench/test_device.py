@@ -1,0 +1,39 @@
+import os
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from bench.device import NoDevice, resolve, share_threads
+
+
+def fake_torch(count):
+    return SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: count > 0, device_count=lambda: count))
+
+
+@pytest.mark.parametrize(
+    ("gpus", "worker", "device"), [(0, 0, "cpu"), (1, 0, "cuda"), (1, 3, "cuda"), (2, 0, "cuda:0"), (2, 3, "cuda:1")]
+)
+def test_gpus_are_dealt_out_in_turn(monkeypatch, gpus, worker, device):
+    monkeypatch.setitem(sys.modules, "torch", fake_torch(gpus))
+    assert resolve("auto", worker) == device
+    assert resolve("cpu", worker) == "cpu"
+
+
+def test_a_gpu_that_is_not_there(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", fake_torch(0))
+    with pytest.raises(NoDevice, match="--device cuda: torch finds no NVIDIA GPU here"):
+        resolve("cuda")
+
+
+def test_workers_share_the_processors_unless_told_otherwise(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    share_threads(4)
+    assert os.environ["OMP_NUM_THREADS"] == "3"
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    share_threads(4)
+    assert os.environ["OMP_NUM_THREADS"] == "2"
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    share_threads(99)
+    assert os.environ["OMP_NUM_THREADS"] == "1"

@@ -1,0 +1,222 @@
+import json
+import re
+import sys
+import time
+
+import pytest
+
+BASE = "gradient_flow-vgg13-digits-base-s0"
+LOSS = "gradient_flow-vgg13-digits-loss-filters75-r1-s0"
+ONE = ("-m", "benchmark", "--model=vgg13", "--score=base")  # one cell
+TWO = ("-m", "benchmark", "--model=vgg13", "--score=loss", "--rounds=1")  # BASE and LOSS
+
+
+def ids(output):
+    return re.findall(r"test_cell\[([^\]]+)\]", output)
+
+
+def test_the_paper_profile_has_396_cells_listed_quickly_and_without_torch(lab):
+    start = time.perf_counter()
+    result = lab.pytest("--collect-only", "-q", "-m", "benchmark", "--profile=paper", "--seeds=0,1,2")
+    seconds = time.perf_counter() - start
+    lines = result.stdout.strip().splitlines()
+    assert result.returncode == 0, result.stdout
+    assert len(ids(result.stdout)) == len(set(ids(result.stdout))) == 396
+    assert len(lines) == 398
+    assert re.fullmatch(r"396 tests collected in .*", lines[-1])
+    assert result.stderr == ""
+    assert "torch" not in lab.modules()
+    assert seconds < 3
+
+
+def test_without_a_path_the_tests_are_not_even_collected(lab):
+    result = lab.pytest("--collect-only", "-m", "benchmark", "--model=vgg13", "--score=base")
+    assert "collected 1 item\n" in result.stdout
+    assert not [name for name in lab.modules() if name.startswith("tests")]
+
+
+def test_marks_narrow_down(lab):
+    result = lab.pytest("--collect-only", "-q", "-m", 'benchmark and cell(score="loss", rounds=3)')
+    assert len(ids(result.stdout)) == 3
+
+
+def test_a_plain_run_has_no_cells(lab):
+    result = lab.pytest("--collect-only", "-q", "bench", options=False)
+    assert ids(result.stdout) == []
+    assert result.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def test_benchmarks_can_be_excluded(lab):
+    result = lab.pytest("--collect-only", "-q", "-m", "not benchmark", "tests/bench/test_plugin.py", options=False)
+    assert ids(result.stdout) == []
+    assert "tests/bench/test_plugin.py" in result.stdout
+
+
+def test_cells_run_once_and_are_cached(lab):
+    first = lab.pytest(*TWO)
+    assert first.returncode == 0, first.stdout
+    assert lab.ran() == [BASE, LOSS]
+    assert re.search(rf"{LOSS} +ran +90.25 +91.50 +10/40 +1.5", first.stdout)
+    assert "Computing stats" not in first.stdout
+    assert "OPS" not in first.stdout
+    second = lab.pytest(*TWO, "--device=auto")
+    assert second.returncode == 0
+    assert lab.ran() == []
+    assert re.search(rf"{LOSS} +cached", second.stdout)
+    assert "torch" not in lab.modules()
+    assert lab.pytest(*TWO, "--rerun").returncode == 0
+    assert lab.ran() == [BASE, LOSS]
+
+
+def test_reports_carry_the_cell(lab):
+    (lab.folder / "listener.py").write_text(
+        "def pytest_runtest_logreport(report):\n"
+        "    if report.when == 'call':\n"
+        "        print('REPORT', dict(report.user_properties))\n"
+    )
+    result = lab.pytest(*ONE, "-s", "-p", "listener")
+    said = eval(result.stdout.partition("REPORT ")[2].splitlines()[0])
+    assert said["bench_cell"] == BASE
+    assert said["bench_profile"] == "demo"
+    assert said["bench_registry"] == str(lab.registry)
+    outcome = json.loads(said["bench_outcome"])
+    assert outcome["key"].startswith(f"{BASE}-")
+    assert outcome["status"] == "done"
+    assert outcome["test_accuracy_last"] == 90.25
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status"), [("error", "error"), ("memory", "out_of_memory"), ("slow", "timeout")]
+)
+def test_a_failure_is_recorded_fails_the_test_and_is_tried_again(lab, behaviour, status):
+    lab.plan = {"base": behaviour}
+    result = lab.pytest(*ONE, "--cell-timeout=0.01")
+    (record,) = lab.records()
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED
+    assert f"CellFailed: {status}: " in result.stdout
+    assert (record["status"], record["profile"], record["key"].startswith(BASE)) == (status, "demo", True)
+    assert "Traceback" in record["error"]
+    assert len(lab.ran()) == 1
+    lab.plan = {}
+    assert lab.pytest(*ONE).returncode == 0
+    assert len(lab.ran()) == 1
+
+
+def test_a_failed_rerun_leaves_the_answer_in_place(lab):
+    assert lab.pytest(*ONE).returncode == 0
+    lab.plan = {"base": "error"}
+    assert lab.pytest(*ONE, "--rerun").returncode == pytest.ExitCode.TESTS_FAILED
+    lab.ran()
+    assert lab.pytest(*ONE).returncode == 0
+    assert lab.ran() == []
+
+
+def test_a_diverged_run_is_an_answer(lab):
+    lab.plan = {"base": "diverged"}
+    assert lab.pytest(*ONE).returncode == 0
+    assert re.search(rf"{BASE} +diverged \(cached\)", lab.pytest(*ONE).stdout)
+
+
+def test_missing_data_is_a_skip_without_a_record(lab):
+    lab.plan = {"base": "missing"}
+    result = lab.pytest(*ONE, "-rs", "--profile=mini", "--dataset=cifar10")
+    assert result.returncode == 0
+    assert "no cifar10 here; download it" in result.stdout
+    assert lab.records() == []
+    assert re.search(r"cifar10-base-s0 +skipped", result.stdout)
+
+
+def test_a_run_that_does_nothing_fails_where_asked(lab):
+    lab.plan = {"base": "missing"}
+    said = "--require-run: no cell ran or was found in the registry, so this run fails"
+    asked = lab.pytest(*ONE, "--profile=mini", "--require-run")
+    assert (asked.returncode, said in asked.stdout) == (1, True)
+    ini = lab.pytest(*ONE, "--profile=mini", "-o", "bench_require_run=true")
+    assert (ini.returncode, said in ini.stdout) == (1, True)
+
+
+def test_missing_runs_what_is_missing_and_nothing_missing_is_a_success(lab):
+    assert lab.pytest(*ONE).returncode == 0
+    assert lab.pytest(*TWO, "--missing").returncode == 0
+    assert lab.ran() == [BASE, LOSS]
+    done = lab.pytest(*TWO, "--missing")
+    assert done.returncode == 0
+    assert "no cell is missing: all 2 have a final record" in done.stdout
+
+
+def test_an_interrupt_keeps_what_is_finished(lab):
+    lab.plan = {"loss": "interrupt"}
+    result = lab.pytest(*TWO)
+    assert result.returncode == pytest.ExitCode.INTERRUPTED
+    assert "interrupted: what is finished is kept" in result.stdout
+    assert "INTERNALERROR" not in result.stdout + result.stderr
+    assert sorted(record["status"] for record in lab.records()) == ["done", "interrupted"]
+
+
+def test_a_score_of_ones_own_reruns_when_its_file_changes(lab):
+    module = lab.folder / "my_scores.py"
+    module.write_text("raise RuntimeError('imported')\ndef Squared(): ...\n")
+    own = (*TWO[:3], "--rounds=1", "--score=loss,my_scores:Squared")
+    assert lab.pytest(*own).returncode == 0
+    assert lab.ran() == [BASE, LOSS, LOSS.replace("loss", "squared")]
+    assert lab.pytest(*own).returncode == 0
+    assert lab.ran() == []
+    module.write_text("def Squared(): return 2\n")
+    assert lab.pytest(*own).returncode == 0
+    assert lab.ran() == [LOSS.replace("loss", "squared")]
+
+
+def test_xdist_runs_the_same_cells_and_only_the_controller_speaks(lab):
+    result = lab.pytest("-m", "benchmark", "--model=vgg13", "--rounds=1", "-n", "2")
+    assert result.returncode == 0, result.stdout
+    assert len(lab.ran()) == len(lab.records()) == 9
+    assert result.stdout.count(f"{LOSS} ") == 1
+    assert "Warning" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--profile=papr", "no profile is called 'papr'; did you mean paper?"),
+        ("--model=vgg31", "no model of profile demo is called 'vgg31'; did you mean vgg13?"),
+        ("--seeds=a", "--seeds holds 'a'; expected whole numbers from 0 on, separated by commas"),
+        ("--cell-timeout=0", "--cell-timeout is '0'; expected a number of seconds above 0"),
+        ("--device=gpu", "--device is 'gpu'; expected auto, cpu, cuda"),
+    ],
+)
+def test_a_bad_option_is_one_sentence(lab, option, sentence):
+    result = lab.pytest("-m", "benchmark", option)
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert result.stderr.strip() == f"ERROR: {sentence}"
+
+
+def test_the_ini_file_can_say_it_too(lab):
+    result = lab.pytest("--collect-only", "-q", "-m", "benchmark", "-o", "bench_profile=mini", "-o", "bench_score=loss")
+    assert len(ids(result.stdout)) == 18
+    assert all("-loss-" in name or "-base-" in name for name in ids(result.stdout))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_on_a_terminal_progress_is_one_line_that_goes_away(lab):
+    import pty
+
+    arguments = [sys.executable, "-m", "pytest", *lab.alone, *ONE]
+    shown = _spawn(pty, [*arguments, f"--registry={lab.registry}", "--device=cpu"], lab._environment({}))
+    assert f"{BASE}: epoch 1/2, loss 1.000, test 50.00 %, 1 s left\r\x1b[2K{BASE}: epoch 2/2" in shown
+    assert re.search(r"\r\x1b\[2K\x1b\[1A\x1b\[\d+G", shown)
+
+
+def _spawn(pty, arguments, environment):
+    import os
+
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execvpe(arguments[0], arguments, {**environment, "TERM": "xterm", "COLUMNS": "120"})
+    chunks = []
+    try:
+        while chunk := os.read(terminal, 4096):
+            chunks.append(chunk)
+    except OSError:
+        pass
+    os.waitpid(child, 0)
+    return b"".join(chunks).decode()

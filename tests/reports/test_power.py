@@ -1,0 +1,51 @@
+"""The error rates that the rules promise, by simulation with fixed seeds; tolerances are 3 Monte-Carlo errors."""
+
+import numpy as np
+import pytest
+
+from reports.power import CELLS, RUNS, simulate, table
+from reports.verdicts import Verdict, compare, pooled
+
+TOLERANCE = 3 * (0.05 * 0.95 / RUNS) ** 0.5
+
+
+@pytest.mark.parametrize("sd", [0.1, 0.3, 1.0])
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_differs_is_said_wrongly_at_most_one_time_in_twenty(sd, seeds):
+    assert simulate(difference=0.0, sd=sd, seeds=seeds).differs <= 0.05 + TOLERANCE
+
+
+@pytest.mark.parametrize("sd", [0.1, 0.3, 1.0])
+@pytest.mark.parametrize("difference", [-0.5, 0.5])
+def test_equivalent_is_said_wrongly_at_most_one_time_in_twenty(sd, difference):
+    assert simulate(difference=difference, sd=sd, seeds=3).equivalent <= 0.05 + TOLERANCE
+
+
+def test_the_rates_are_not_just_small():
+    wide = simulate(difference=0.0, sd=1.0, seeds=3)  # too wide to be equivalent, so every twentieth differs
+    assert wide.differs == pytest.approx(0.05, abs=TOLERANCE)
+    narrow = simulate(difference=0.5, sd=0.1, seeds=3)  # at the margin, only one of the two tests is ever in doubt
+    assert narrow.equivalent == pytest.approx(0.05, abs=TOLERANCE)
+
+
+def test_five_seeds_see_more_than_three():
+    three, five = (simulate(difference=0.0, sd=0.3, seeds=seeds) for seeds in (3, 5))
+    assert five.equivalent > three.equivalent + 0.1
+
+
+def test_power_from_whole_samples_is_that_of_the_shortcut():
+    """The simulation draws means and variances; here every run of every cell is drawn and judged as a report does."""
+    rng, runs, sd = np.random.default_rng(1), 3000, 0.3
+    found = []
+    for _ in range(runs):
+        cells = rng.normal(92, sd, (CELLS, 3)).tolist()
+        theirs = float(rng.normal(92, sd, 3).mean())
+        found.append(compare(cells[0], theirs, replicates=3, spread=pooled(cells), margin=0.5).verdict)
+    expected = simulate(difference=0.0, sd=sd, seeds=3)
+    error = 4 * 0.5 / runs**0.5
+    assert found.count(Verdict.EQUIVALENT) / runs == pytest.approx(expected.equivalent, abs=error)
+    assert found.count(Verdict.DIFFERS) / runs == pytest.approx(expected.differs, abs=error / 2)
+
+
+def test_the_table_has_a_line_per_scenario():
+    assert len(table().splitlines()) == 1 + 2 + 16
