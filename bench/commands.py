@@ -8,7 +8,7 @@ from tabulate import tabulate
 
 from bench import cost, places
 from bench.cell import Cell
-from bench.line import duration
+from bench.cost import duration
 from bench.options import Request
 from bench.state import find, key_of, missing, state_of
 from results.registry import Registry

@@ -77,6 +77,15 @@ def total(found: Iterable[Estimate]) -> Total:
     )
 
 
+def duration(seconds: float) -> str:
+    """Seconds in the unit people would say them in."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
+
+
 def multiply_adds(model: str, dataset: str, protocol: Protocol) -> float:
     """Multiply-adds of training a dense ``model``: three forward passes per training image, one per test image."""
     train, test, own = _IMAGES.get(dataset, _IMAGES["cifar10"])

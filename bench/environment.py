@@ -40,7 +40,8 @@ def surroundings(device: str) -> dict[str, Any]:
     On the CPU the number of threads decides the order of sums. The source of the library is part of it too, so that an
     edit without a new version number never continues from a state that the old code made.
     """
-    facts: dict[str, Any] = {"device": _device_name(device), "torch": str(torch.__version__), "source": _source_digest()}
+    version = str(torch.__version__)
+    facts: dict[str, Any] = {"device": _device_name(device), "torch": version, "source": _source_digest()}
     if device == "cpu":
         facts["threads"] = torch.get_num_threads()
     return facts

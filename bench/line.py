@@ -8,6 +8,7 @@ from typing import TextIO
 
 import pytest
 
+from bench.cost import duration
 from bench.progress import Listener, Progress, silent
 
 _EVERY = 30.0  # seconds between lines where they cannot be rewritten
@@ -19,15 +20,6 @@ def describe(progress: Progress) -> str:
         f"{progress.cell_id}: epoch {progress.epoch}/{progress.epochs}, loss {progress.train_loss:.3f}, "
         f"test {progress.test_accuracy:.2f} %, {duration(progress.seconds_left)} left"
     )
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the unit people would say them in."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
 
 
 @contextmanager

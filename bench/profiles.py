@@ -44,7 +44,9 @@ PROFILES: dict[str, Profile] = {
         Profile(
             name="demo",
             purpose="embedded digits at a quarter of the width; minutes on a laptop, a demonstration only",
-            protocol=Protocol(width="0.25", image_size=16, augmentation="none", epochs=8, lr_drops=(4, 6), score_samples=640),
+            protocol=Protocol(
+                width="0.25", image_size=16, augmentation="none", epochs=8, lr_drops=(4, 6), score_samples=640
+            ),
             datasets=("digits",),
             rounds=(1, 3),
             seeds=(0,),

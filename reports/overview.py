@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from bench import cost
 from reports.evidence import Evidence
 from reports.markdown import grid
 from reports.quantity import why_not_comparable
@@ -73,9 +74,18 @@ def _missing(evidence: Evidence) -> str:
     absent = evidence.missing()
     if not absent:
         return ""
-    lines = [f"- `{cell.id}`" for cell in absent[:_LISTED]]
+    records = _records(evidence)
+    kind = Counter(record.environment.device.partition(":")[0] for record in records).most_common(1)
+    device = kind[0][0] if kind else "cuda"
+    costs = cost.estimates(absent, evidence.profile, records, device)
+    whole = cost.total(costs.values())
+    lines = [f"- `{cell.id}`: {cost.duration(costs[cell].seconds)}" for cell in absent[:_LISTED]]
     lines += [f"- and {len(absent) - _LISTED} more"] if len(absent) > _LISTED else []
-    said = f"To run what is missing: `{missing_command(evidence.profile.name)}`"
+    sources = ", ".join(f"{count} {source}" for source, count in sorted(whole.sources.items()))
+    said = (
+        f"To run what is missing, about {cost.duration(whole.seconds)} on {device}, one cell after the other "
+        f"(estimates: {sources}): `{missing_command(evidence.profile.name)}`"
+    )
     return "\n\n".join(["## Missing cells", said, "\n".join(lines)])
 
 

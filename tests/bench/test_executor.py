@@ -8,8 +8,9 @@ import pytest
 
 import bench
 from bench.cell import Cell
+from bench.cost import duration
 from bench.executor import CellFailed, answer, execute, is_missing_data
-from bench.line import _Repeated, duration
+from bench.line import _Repeated
 from bench.profiles import get
 from bench.progress import CellTimeout, Progress, limited, silent
 from bench.protocol import key

@@ -78,7 +78,7 @@ def test_the_same_cell_twice_gives_the_same_bits(tmp_path):
     assert numbers(first) != numbers(run(tmp_path / "b", tiny.cell("loss", seed=1)))
 
 
-class Stop(Exception):
+class Stop(Exception):  # noqa: N818
     """Raised by a listener in the middle of a cell."""
 
 
@@ -136,7 +136,7 @@ def test_distance_from_init_is_measured_from_where_the_run_started(tmp_path):
 
 @pytest.mark.parametrize("model", list(models.names()))
 def test_the_released_protocol_runs_and_prunes_other_filters(model, tmp_path):
-    quirks = {name: "released" for name in ("schedule", "total", "floor", "counting", "revival")}
+    quirks = dict.fromkeys(("schedule", "total", "floor", "counting", "revival"), "released")
     released = run(tmp_path, tiny.cell("grasp_t1", model, rounds=3), profile=tiny.profile(**quirks))
     own = run(tmp_path, tiny.cell("grasp_t1", model, rounds=3))
     assert released.status == "done"

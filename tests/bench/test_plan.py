@@ -8,7 +8,7 @@ from bench.protocol import Protocol
 from . import tiny
 
 PAPER = Protocol()
-VERSIONS = {name: 1 for name in ("model", "dataset", "score", "training", "augmentation", "masks", "surgery")}
+VERSIONS = dict.fromkeys(("model", "dataset", "score", "training", "augmentation", "masks", "surgery"), 1)
 
 
 def chain(cell=None, protocol=PAPER, versions=VERSIONS, surroundings=None):
