@@ -60,7 +60,7 @@ def _pytest(chosen: Sequence[Cell], request: Request, arguments: Sequence[str]) 
         targets = [f"{file}::test_cell[{cell.id}]" for cell in chosen]
     project = places.checkout() / "pyproject.toml"
     where = [f"--rootdir={places.checkout()}", "-c", str(project)] if project.is_file() else ["-p", "bench.plugin"]
-    return int(pytest.main([*where, "-m", "benchmark", *arguments, *targets]))
+    return int(pytest.main([*where, "-m", "benchmark", "--require-run", *arguments, *targets]))
 
 
 def _chosen(request: Request, registry: Registry) -> tuple[Cell, ...]:

@@ -35,7 +35,7 @@ def _row(name: str, folder: Path, fingerprint: bool) -> list[str]:
     try:
         if name in SOURCES:
             find_layout(SOURCES[name], folder)
-        return [name, "present", load(name, folder).fingerprint if fingerprint else ""]
+        return [name, "found", load(name, folder).fingerprint if fingerprint else ""]
     except MissingData:
         return [name, "missing", ""]
     except DataError as error:

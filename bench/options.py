@@ -91,7 +91,7 @@ class Request:
 def parse(value: Value, patterns: Sequence[str] = ()) -> Request:
     """The request that the options make; ``patterns`` are cell ids. Raises ValueError with one sentence."""
     selection = _selection(value, patterns)
-    data = _path(value("data-root")) or places.data_root()
+    data = _existing("--data-root", _path(value("data-root"))) or places.data_root()
     return Request(
         selection=selection,
         missing=bool(value("missing")),
@@ -103,6 +103,15 @@ def parse(value: Value, patterns: Sequence[str] = ()) -> Request:
         require_run=bool(value("require-run")) or selection.profile.name in ("demo", "nightly"),
         cell_timeout=_seconds(value("cell-timeout")),
     )
+
+
+def _existing(option: str, folder: Path | None) -> Path | None:
+    if folder is not None and not folder.is_dir():
+        raise ValueError(
+            f"{option} {folder}: there is no such folder; "
+            f"`python -m bench data --download NAME {option}={folder}` makes it"
+        )
+    return folder
 
 
 def _selection(value: Value, patterns: Sequence[str]) -> Selection:

@@ -6,6 +6,7 @@ A report of a cell's test carries, in ``user_properties``: ``bench_cell`` (the i
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -125,7 +126,9 @@ class CellSession:
 
     def _remarks(self, exitstatus: int) -> list[str]:
         runner = self.config.stash[_RUNNER]
-        lines = [f"set aside: {problem}" for problem in runner.registry.problems]
+        reasons = Counter(said.reason for _, said in self.notes if said.reason)
+        lines = [f"skipped {count} cells: {reason}" for reason, count in reasons.items()]
+        lines += [f"set aside: {problem}" for problem in runner.registry.problems]
         if self.complete:
             lines.append(f"no cell is missing: all {len(self.chosen)} have a final record")
         if exitstatus == pytest.ExitCode.INTERRUPTED:

@@ -38,7 +38,9 @@ class Runner:
         except Exception as error:
             if not isinstance(error, NoDevice) and not is_missing_data(error):
                 raise
-            _attach(item, Note(key=key_of(cell, self.profile, self.request.references), status="skipped"))
+            _attach(
+                item, Note(key=key_of(cell, self.profile, self.request.references), status="skipped", reason=str(error))
+            )
             pytest.skip(str(error))
         _attach(item, note(outcome.record, outcome.cached))
         return outcome

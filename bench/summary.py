@@ -22,6 +22,7 @@ class Note:
     filters_kept: int | None = None
     filters_total: int | None = None
     seconds: float | None = None
+    reason: str | None = None  # why it was skipped
 
     @property
     def answered(self) -> bool:

@@ -4,6 +4,7 @@ A test report that names ``bench_cell``, ``bench_profile`` and ``bench_registry`
 cell; where there is none, nothing is rendered.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ class Renderer:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note what a test says that it ran."""
         said = dict(report.user_properties)
-        if all(name in said for name in _NAMES):
+        skipped = json.loads(str(said.get("bench_outcome", "{}"))).get("status") == "skipped"
+        if all(name in said for name in _NAMES) and not skipped:
             self.ran[str(said["bench_profile"]), str(said["bench_registry"])] = None
 
     def pytest_sessionfinish(self) -> None:

@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -118,5 +120,25 @@ def test_run_goes_through_pytest_with_the_same_options(lab):
 def test_data_shows_what_is_there(tmp_path, capsys):
     assert main(["data", f"--data-root={tmp_path}", "--fingerprint"]) == 0
     shown = capsys.readouterr().out
-    assert re.search(r"digits +present +[0-9a-f]{16}", shown)
+    assert re.search(r"digits +found +[0-9a-f]{16}", shown)
     assert re.search(r"cifar10 +missing", shown)
+
+
+def test_a_data_root_that_is_not_there_is_one_sentence(tmp_path, capsys):
+    assert main(["list", f"--data-root={tmp_path / 'nowhere'}"]) == 2
+    assert "nowhere: there is no such folder; `python -m bench data --download NAME" in capsys.readouterr().err
+
+
+def test_run_fails_where_the_data_is_missing_and_says_what_to_do(tmp_path):
+    id_ = "gradient_flow-vgg13-cifar10-base-s0"
+    places = [f"--data-root={tmp_path}", f"--registry={tmp_path / 'runs'}", f"--cache-root={tmp_path / 'stages'}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "run", "--profile", "mini", id_, "--yes", *places],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert "skipped 1 cells: " in done.stdout
+    assert "python -m bench data --download cifar10" in done.stdout
+    assert "report:" not in done.stdout
