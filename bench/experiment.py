@@ -72,7 +72,7 @@ class Run:
     """One run of one cell; :func:`run` is the way in."""
 
     def __init__(self, cell: Cell, profile: Profile, settings: Settings, listener: Listener) -> None:
-        machine.keep_freed_memory()
+        machine.settle()
         self.started, self.clock = _now(), time.perf_counter()
         self.cell, self.profile, self.settings, self.listener = cell, profile, settings, listener
         self.protocol = protocol = profile.protocol
