@@ -1,0 +1,59 @@
+"""What is committed agrees with itself: records with the catalogue, the README with the records."""
+
+from fractions import Fraction
+from math import floor
+from pathlib import Path
+
+import pytest
+
+from bench.cell import Cell
+from bench.profiles import PROFILES
+from bench.protocol import Protocol, key
+from reports.readme import update
+from results.registry import Registry, default_root
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def registry():
+    return Registry(default_root())
+
+
+@pytest.fixture(scope="module")
+def records(registry):
+    found = [record for record in registry.records() if record.profile != "demo"]
+    if not found:
+        pytest.skip("no record is committed yet")
+    return found
+
+
+def test_every_record_can_be_read(registry):
+    registry.records()
+    assert not registry.problems
+
+
+def test_every_record_resolves_to_its_cell_and_protocol(records):
+    for record in records:
+        cell, protocol = Cell.from_dict(record.cell), Protocol.from_dict(record.protocol)
+        assert key(cell, protocol, record.versions) == record.key
+        assert Cell.parse(cell.id) == cell
+        assert record.profile in PROFILES
+
+
+def test_every_record_comes_from_committed_code(records):
+    for record in records:
+        assert record.environment.commit is not None, record.key
+        assert record.environment.dirty is False, record.key
+
+
+def test_exactly_as_many_filters_are_gone_as_the_rule_says(records):
+    for record in records:
+        if record.metrics is None or record.cell["amount"] is None or record.protocol["total"] != "exact":
+            continue
+        exact = Fraction(str(record.cell["amount"])) * record.metrics.filters_total + Fraction(1, 2)
+        assert record.metrics.filters_pruned == floor(exact), record.key
+
+
+def test_the_table_of_the_readme_is_that_of_the_registry(registry):
+    assert not update(README, registry, check=True), "run `python -m reports readme`"
