@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import time
 import uuid
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 LIMIT_BYTES = 20 * 10**9
+_ABANDONED = 3600.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,16 @@ class StageCache:
         self.limit_bytes = limit_bytes
 
     def put(self, key: str, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Store a state under ``key``, whole or not at all, and drop the least recently used beyond the limit."""
-        path = self._path(key)
+        """Store a state under ``key``, whole or not at all, and drop the least recently used beyond the limit.
+
+        A disk that is full or read-only is warned about, no more.
+        """
+        try:
+            self._put(self._path(key), tensors, facts)
+        except (OSError, SafetensorError) as error:
+            warnings.warn(f"stage not stored, so an interrupted run starts further back: {error}", stacklevel=2)
+
+    def _put(self, path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Its own name for every writer, so that two processes storing the same stage do not meet.
         unfinished = path.with_suffix(f".{uuid.uuid4().hex}.tmp")
@@ -72,9 +83,13 @@ class StageCache:
 
     def _evict(self, keep: Path) -> None:
         found = []
-        for path in self.root.glob("*/*.safetensors"):
+        for path in self.root.glob("*/*"):
             with contextlib.suppress(OSError):
                 status = path.stat()
+                if path.suffix == ".tmp":  # of a writer that was killed, unless it is recent
+                    if status.st_mtime < time.time() - _ABANDONED:
+                        path.unlink()
+                    continue
                 found.append((status.st_mtime, status.st_size, path))
         excess = sum(size for _, size, _ in found) - self.limit_bytes
         for _, size, path in sorted(found):

@@ -11,7 +11,7 @@ BASE = "base"
 _TOKEN = re.compile(r"[a-z0-9_.]+")
 _ID = re.compile(
     r"(?P<suite>[a-z0-9_.]+)-(?P<model>[a-z0-9_.]+)-(?P<dataset>[a-z0-9_.]+)-(?P<score>[a-z0-9_.]+)"
-    r"(-filters(?P<percent>[0-9.]+)-r(?P<rounds>[0-9]+))?(-(?P<ablation>[a-z][a-z0-9_.]*))?-s(?P<seed>[0-9]+)"
+    r"(-filters(?P<percent>[0-9]+(\.[0-9]+)?)-r(?P<rounds>[0-9]+))?(-(?P<ablation>[a-z][a-z0-9_.]*))?-s(?P<seed>[0-9]+)"
 )
 
 
@@ -43,6 +43,8 @@ class Cell:
             )
         if self.amount is not None and not 0 < self.amount < 1:
             raise ValueError(f"amount is {self.amount}; it must be a fraction pruned between 0 and 1, for example 0.75")
+        if self.amount is not None:  # 0.6 and 0.60 are one amount
+            object.__setattr__(self, "amount", Decimal(f"{self.amount.normalize():f}"))
         if self.rounds is not None and self.rounds < 1:
             raise ValueError(f"rounds is {self.rounds}; it must be at least 1")
         if self.seed < 0:

@@ -17,8 +17,9 @@ _ROOT = Path(__file__).resolve().parent.parent
 _SOURCE = ("bench", "pruning", "reports", "results/*.py", "pyproject.toml")
 
 
+@cache
 def environment(device: str) -> Environment:
-    """What a record says about this process."""
+    """What a record says about this process; asked once, since the code that runs is that of its start."""
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--untracked-files=no", "--", *_SOURCE)
     return Environment(
@@ -78,7 +79,8 @@ def _keep_freed_memory() -> None:
 def _source_digest() -> str:
     digest = hashlib.sha256()
     here = Path(__file__).parent
-    for path in [*sorted(Path(pruning.__file__).parent.rglob("*.py")), here / "experiment.py", here / "plan.py"]:
+    own = [here / name for name in ("experiment.py", "plan.py", "environment.py")]
+    for path in [*sorted(Path(pruning.__file__).parent.rglob("*.py")), *own]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -59,12 +59,8 @@ def execute(
     known = answer(cell, profile, settings.score_references, registry)
     if known is not None and not rerun:
         return known
-    # A rerun that fails is kept beside the answer that was there, not in its place.
-    keep_failure = registry.put if known is None else registry.merge
-    record = _run(cell, profile, settings, listener, keep_failure)
-    if not record.final:
-        keep_failure(record)
-        raise CellFailed(record.status, record)
+    # A run that fails is kept beside an answer that was there, or came from elsewhere meanwhile, not in its place.
+    record = _run(cell, profile, settings, listener, keep_failure=registry.merge)
     registry.put(record)
     return Outcome(record=record, cached=False)
 

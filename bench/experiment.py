@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import entry_points
 from typing import Any
 
 import torch
@@ -98,10 +97,12 @@ class Run:
             self._finish(done, state)
         except Diverged:
             status = "diverged"
+        for number in range(len(self.stages)):
+            self._forget(number)
         return self._describe(state, status)
 
     def _finish(self, done: int, state: State) -> None:
-        saved, last_saved = None, time.monotonic()
+        saved, last_saved = done - 1, time.monotonic()
         for number, stage in enumerate(self.stages[done:], start=done):
             if isinstance(stage, Train):
                 self._train(stage, state)
@@ -112,8 +113,6 @@ class Run:
                 self._save(number, state)
                 self._forget(saved)
                 saved, last_saved = number, time.monotonic()
-        for number in range(len(self.stages)):
-            self._forget(number)
 
     def _train(self, stage: Train, state: State) -> None:
         optimizer = training.sgd(state.net, self.recipe)
@@ -128,7 +127,7 @@ class Run:
         row = Curve.__struct_fields__, (stage.epoch, stage.round, stage.lr, *trained, *tested)
         for name, value in zip(*row, strict=True):
             state.curve[name].append(finite(value) if isinstance(value, float) else value)
-        if not math.isfinite(trained.loss):
+        if not (math.isfinite(trained.loss) and math.isfinite(tested.loss)):
             raise Diverged
         self._tell(stage, trained.loss, tested.accuracy)
 
@@ -162,7 +161,7 @@ class Run:
             [] if index is None else list(self._batches(index, k, state.net)),
             temperature=self.protocol.temperature,
             generator=data.generator(self.cell.seed, "score", k),
-            initial=self._initial(state.net),
+            initial=self._initial(state.net) if score.asks_for("initial") else None,
         )
 
     def _sample(self, score: Score, k: int) -> Tensor | None:
@@ -242,8 +241,8 @@ class Run:
         state.curve["round"] = [phases[epoch] for epoch in state.curve["epoch"]]
         return state
 
-    def _forget(self, number: int | None) -> None:
-        if number is not None and not is_shared(self.stages[number]):
+    def _forget(self, number: int) -> None:
+        if number >= 0 and not is_shared(self.stages[number]):
             self.cache.drop(self.keys[number])
 
     # The record.
@@ -312,9 +311,6 @@ def _score(name: str, settings: Settings) -> Score:
         found = getattr(importlib.import_module(module), function)
         registered = scores.of_function(found)
         return replace(registered, name=name) if registered else scores.from_function(found, name)
-    for point in entry_points(group="pruning.scores", name=name):
-        found = point.load()
-        return scores.of_function(found) or scores.from_function(found, name)
     return scores.get("random" if name == "uniform" else name)
 
 

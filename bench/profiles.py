@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal
 
 from bench.cell import Cell
+from bench.names import unknown
 from bench.protocol import Protocol
 from bench.suites import gradient_flow
 
@@ -24,6 +24,7 @@ class Profile:
     headline: Literal["best", "last"]  # which test accuracy tables show first
     comparable: bool  # whether its numbers may be held against published ones
     shows_published: bool = True
+    lacks: tuple[str, ...] = ()  # scores that this protocol cannot run
 
     def cells(self, seeds: Sequence[int] | None = None, extra_scores: Sequence[str] = ()) -> Iterator[Cell]:
         """The cells of this profile, base runs first; ``extra_scores`` are names of the user's own scores."""
@@ -73,7 +74,7 @@ PROFILES: dict[str, Profile] = {
             datasets=("cifar10",),
             rounds=(1, 5),
             seeds=(0,),
-            table3_datasets=(),
+            table3_datasets=("cifar10",),
             headline="last",
             comparable=False,
         ),
@@ -100,6 +101,7 @@ PROFILES: dict[str, Profile] = {
             table3_datasets=(),
             headline="best",
             comparable=True,
+            lacks=gradient_flow.TABLE3_ONLY,
         ),
     )
 }
@@ -109,6 +111,4 @@ def get(name: str) -> Profile:
     """The profile called ``name``. Raises ValueError with the nearest name where there is none."""
     if name in PROFILES:
         return PROFILES[name]
-    near = get_close_matches(name, PROFILES, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(PROFILES)}"
-    raise ValueError(f"no profile is called {name!r}; {hint}")
+    raise unknown("profile", name, PROFILES)

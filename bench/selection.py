@@ -44,6 +44,8 @@ class Selection:
 
     def _check(self, grid: Sequence[Cell]) -> None:
         where = f"of profile {self.profile.name}"
+        if absent := [name for name in self.scores.names or () if name in self.profile.lacks]:
+            raise ValueError(f"profile {self.profile.name} has no {absent[0]}: the code it follows does not have it")
         check(f"model {where}", self.models, _distinct(cell.model for cell in grid))
         check(f"data set {where}", self.datasets, _distinct(cell.dataset for cell in grid))
         rounds = sorted({cell.rounds for cell in grid if cell.rounds is not None})

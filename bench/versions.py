@@ -3,6 +3,8 @@
 import ast
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,11 +31,23 @@ def versions(cell: Cell, references: Mapping[str, str]) -> dict[str, int | str]:
     return values
 
 
+@cache  # a process runs what it imported, whatever becomes of the file meanwhile
+def _source_version(reference: str) -> str:
+    return f"{reference}@{hashlib.sha256(source_file(reference).read_bytes()).hexdigest()[:8]}"
+
+
 def score_version(name: str, references: Mapping[str, str]) -> int | str:
     """The version of a score; a user's is ``module:function@`` and 8 hex digits of its source file."""
     if name in references:
-        return f"{references[name]}@{hashlib.sha256(source_file(references[name]).read_bytes()).hexdigest()[:8]}"
+        return _source_version(references[name])
     return _lookup("score", "random" if name == UNIFORM else name, SCORES)
+
+
+def is_current(cell: Cell, recorded: Mapping[str, int | str]) -> bool:
+    """Whether ``cell`` would get the versions ``recorded`` today; a user's own score counts as it was run."""
+    own = cell.score not in (BASE, UNIFORM, *SCORES)
+    now = versions(replace(cell, score="random") if own else cell, {})
+    return {**now, **({"score": recorded.get("score", "")} if own else {})} == dict(recorded)
 
 
 def source_file(reference: str) -> Path:

@@ -66,7 +66,7 @@ def round_mask(
         scores, gone = _revived(net, scores, gone)
     stays = _stays(net, scores, gone, rule)
     mask = masks.ranked(scores, target, gone=gone, stays=stays, duplicated=duplicated)
-    return _at_least_one(mask, scores) if rule.floor == "released" else mask
+    return _at_least_one(mask, scores, previous) if rule.floor == "released" else mask
 
 
 def _entries_gone(
@@ -114,11 +114,11 @@ def _revived(net: Prunable, scores: Scores, gone: Mask) -> tuple[Scores, Mask]:
     return scores, {layer: torch.zeros_like(part) if layer in back else part for layer, part in gone.items()}
 
 
-def _at_least_one(mask: Mask, scores: Scores) -> Mask:
-    """The highest-scoring filter of every emptied layer put back, so that the total undershoots by as many (A.4.5)."""
+def _at_least_one(mask: Mask, scores: Scores, previous: Mapping[str, Tensor]) -> Mask:
+    """The highest-scoring filter of those left so far, put back in every emptied layer; the total undershoots."""
     for layer, keep in mask.items():
         if not keep.any():
-            keep[int(torch.argmax(scores[layer]))] = True
+            keep[int(torch.argmax(scores[layer].masked_fill(~previous[layer], -torch.inf)))] = True
     return mask
 
 

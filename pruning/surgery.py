@@ -7,13 +7,12 @@ routine cuts, widens and copies all of them.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from difflib import get_close_matches
-from itertools import chain
 
 import torch
 from torch import Tensor, nn
 
 from pruning.models.architecture import Kept, Prunable, kept_channels
+from pruning.names import unknown
 
 
 def shrink(net: nn.Module, mask: Mapping[str, Tensor]) -> nn.Module:
@@ -60,10 +59,9 @@ def with_channels(net: nn.Module, kept: Mapping[str, Kept]) -> nn.Module:
 def transfer(source: nn.Module, target: nn.Module) -> None:
     """Copy every number of ``source`` whose channels ``target`` has; what ``source`` lacks becomes zero."""
     there, here = _declared(source).axes(), _declared(target).axes()
-    numbers = dict(chain(source.named_parameters(), source.named_buffers()))
-    for name, tensor in chain(target.named_parameters(), target.named_buffers()):
-        if name in target.state_dict():
-            tensor.copy_(_cut(numbers[name], there.get(name, ()), here.get(name, ()), tensor.shape))
+    numbers = source.state_dict()
+    for name, tensor in target.state_dict().items():
+        tensor.copy_(_cut(numbers[name], there.get(name, ()), here.get(name, ()), tensor.shape))
 
 
 def _cut(tensor: Tensor, there: tuple[Kept | None, ...], here: tuple[Kept | None, ...], shape: torch.Size) -> Tensor:
@@ -84,9 +82,7 @@ def _kept_by(mask: Mapping[str, Tensor], net: Prunable) -> dict[str, Kept]:
     result = {}
     for layer, keep in mask.items():
         if layer not in now:
-            near = get_close_matches(layer, now, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"the mask names {layer!r}, which is no prunable layer{hint}")
+            raise unknown("prunable layer", layer, now)
         if keep.dtype != torch.bool or keep.shape != (len(now[layer]),):
             raise ValueError(
                 f"the mask of {layer} must be a bool tensor of shape [{len(now[layer])}], "

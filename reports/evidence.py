@@ -10,6 +10,7 @@ from bench.cell import BASE, Cell
 from bench.profiles import Profile
 from bench.protocol import Protocol
 from bench.suites import gradient_flow
+from bench.versions import is_current
 from results.record import Record
 
 Which = Literal["best", "last"]
@@ -53,6 +54,7 @@ class Evidence:
     profile: Profile
     records: Mapping[Setting, Mapping[int, Record]]
     other_protocol: int = 0  # run by a protocol that is not the profile's, or no longer is
+    other_versions: int = 0  # run by code that has changed its meaning since
     replaced: int = 0  # another record of the same cell counts
     elsewhere: int = 0  # not cells of these tables
 
@@ -109,6 +111,8 @@ def gather(profile: Profile, records: Iterable[Record]) -> Evidence:
         cell = _cell(profile, record)
         if cell is None:
             evidence = replace(evidence, elsewhere=evidence.elsewhere + 1)
+        elif not is_current(cell, record.versions):
+            evidence = replace(evidence, other_versions=evidence.other_versions + 1)
         elif not _same_protocol(profile, record):
             evidence = replace(evidence, other_protocol=evidence.other_protocol + 1)
         else:

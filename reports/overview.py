@@ -61,6 +61,7 @@ def _runs(evidence: Evidence) -> str:
 def _left_out(evidence: Evidence) -> Iterator[str]:
     reasons = {
         "run by another protocol than the profile's present one": evidence.other_protocol,
+        "run by code that computed something else": evidence.other_versions,
         "replaced by another record of the same cell": evidence.replaced,
         "of cells that these tables do not have": evidence.elsewhere,
     }

@@ -204,7 +204,5 @@ DEMONSTRATION = (
 
 
 def _no_table3(profile: Profile) -> str:
-    if profile.comparable:
-        why = f"random and uniform pruning are not in the code that profile {profile.name} follows"
-        return f"{Verdict.NOT_COMPARABLE}: {why}."
-    return f"Profile {profile.name} does not run the cells of this table."
+    why = f"random and uniform pruning are not in the code that profile {profile.name} follows"
+    return f"{Verdict.NOT_COMPARABLE}: {why}."

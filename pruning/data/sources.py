@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from pruning.data.digits import digits
 from pruning.data.errors import DataError, MissingData, OtherData
 from pruning.data.layouts import Layout, arrays, idx, jpegs, pickles
 from pruning.data.scaling import box_scaled
+from pruning.names import unknown
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,7 @@ def load(name: str, root: Path | None = None, image_size: int | None = None) -> 
 def check_name(name: str) -> None:
     """Raises a ValueError, with the nearest known name, if there is no such data set."""
     if name not in NAMES:
-        close = difflib.get_close_matches(name, NAMES, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(NAMES)}"
-        raise ValueError(f"there is no data set {name!r}; {hint}")
+        raise unknown("data set", name, NAMES)
 
 
 def read(source: Source, root: Path, image_size: int | None = None) -> Dataset:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
@@ -27,6 +27,14 @@ class Architecture:
     in_channels: int = 3
     width: str = "1"
     kept: Mapping[str, Kept] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            width = Decimal(self.width)
+        except InvalidOperation:
+            width = Decimal(0)
+        if not 0 < width <= 4:
+            raise ValueError(f"width is {self.width!r}; it must be a multiplier above 0 and at most 4, as '0.25'")
 
     def channels(self, count: int) -> int:
         """``count`` channels of the published network at this width, at least one."""

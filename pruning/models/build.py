@@ -1,7 +1,6 @@
 """Building a network by name, and counting what it holds."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 
 import torch
 from torch import nn
@@ -11,6 +10,7 @@ from pruning.models.architecture import Architecture
 from pruning.models.mobilenet import MobileNetV1
 from pruning.models.resnet import ResNet56
 from pruning.models.vgg import VGG13
+from pruning.names import unknown
 
 _MODELS: dict[str, Callable[[Architecture], nn.Module]] = {
     "vgg13": VGG13,
@@ -41,14 +41,12 @@ def build(
 def from_architecture(architecture: Architecture, *, seed: int | None = None) -> nn.Module:
     """A freshly initialised network of exactly this shape, pruned channels left out. Raises ValueError."""
     if architecture.name not in _MODELS:
-        near = get_close_matches(architecture.name, _MODELS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_MODELS)}"
-        raise ValueError(f"no model is called {architecture.name!r}; {hint}")
+        raise unknown("model", architecture.name, _MODELS)
     make = _MODELS[architecture.name]
     if seed is None:
         return make(architecture)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # of the CPU alone, where networks are made
         return make(architecture)
 
 

@@ -8,12 +8,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from pruning.models.architecture import Architecture, Prunable
-from pruning.models.build import from_architecture
+from pruning.models.build import from_architecture, names
 
 
 def save(net: nn.Module, path: Path) -> None:
     """Write ``net``, pruned or not, to one safetensors file. Raises TypeError for a network without an architecture."""
-    if not isinstance(net, Prunable):
+    if not isinstance(net, Prunable) or net.architecture.name not in names():
         raise TypeError(f"{type(net).__name__} has no architecture to save; store its state_dict instead")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
     save_file(tensors, path, metadata={"architecture": json.dumps(net.architecture.to_dict())})

@@ -41,7 +41,7 @@ class VGG13(nn.Module):
         self.classifier = nn.Linear(sizes[-1], architecture.num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images [N, C, H, W] of any size from 17 pixels up -> logits [N, classes]."""
+        """Images [N, C, H, W] of any size -> logits [N, classes]."""
         for i, unit in enumerate(self.units):
             x = unit(x)
             if i % 2 == 1:

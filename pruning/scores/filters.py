@@ -89,6 +89,8 @@ def fisher(model: nn.Module, batches: Iterable[Batch], *, layers: Layers, temper
         for layer, square in squares.items():
             square += g[f"{layer}.weight"] ** 2
         number += 1
+    if not number:
+        raise ValueError("fisher needs data, and there is not one batch")
     return {layer: rows(module.weight**2 * squares[layer] / number).sum(1) for layer, module in layers.items()}
 
 

@@ -7,24 +7,27 @@ from typing import Literal
 import torch
 from torch import nn
 
-BNMode = Literal["running", "batch"]
+BNMode = Literal["eval", "train"]
+"""Batch norm by its running statistics, or by those of each batch given."""
 
 
 @contextmanager
 def untouched(model: nn.Module, bn_mode: BNMode) -> Iterator[None]:
-    """Evaluation mode (``running``) or training mode (``batch``) inside; afterwards all is as before.
+    """Evaluation or training mode inside; afterwards all is as before. Raises ValueError for another mode.
 
-    ``running`` normalises by the running statistics, ``batch`` by those of each batch given. TF32 is off inside, since
-    products with a Hessian lose their sign to it.
+    TF32 is off inside, since products with a Hessian lose their sign to it.
     """
+    if bn_mode not in ("eval", "train"):
+        raise ValueError(f"bn_mode is {bn_mode!r}; it must be 'eval' (running statistics) or 'train' (of each batch)")
+    gpus = {parameter.device for parameter in model.parameters() if parameter.is_cuda}
     modes = {module: module.training for module in model.modules()}
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     tf32 = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     try:
-        with torch.random.fork_rng(), torch.enable_grad():
-            model.train(bn_mode == "batch")
+        with torch.random.fork_rng(devices=list(gpus)), torch.enable_grad():
+            model.train(bn_mode == "train")
             for parameter, _ in wanted:
                 parameter.requires_grad_(True)
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False

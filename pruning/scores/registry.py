@@ -3,12 +3,12 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from torch import Tensor
 
 from pruning import versions
+from pruning.names import unknown
 from pruning.scores.guard import BNMode
 
 ScoreFunction = Callable[..., Mapping[str, Tensor]]
@@ -30,20 +30,23 @@ class Score:
     function: ScoreFunction
     version: int
     sampling: Sampling = "shuffled"
-    bn_mode: BNMode = "running"
+    bn_mode: BNMode = "eval"
 
     def __call__(self, model: Any, batches: Any, options: Mapping[str, Any]) -> dict[str, Tensor]:
         """The score with those of ``options`` that the function asks for."""
-        asked = inspect.signature(self.function).parameters
-        takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in asked.values())
-        return dict(self.function(model, batches, **{k: v for k, v in options.items() if takes_all or k in asked}))
+        return dict(self.function(model, batches, **{k: v for k, v in options.items() if self.asks_for(k)}))
+
+    def asks_for(self, option: str) -> bool:
+        """Whether the function takes ``option``."""
+        taken = inspect.signature(self.function).parameters
+        return option in taken or any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
 
 
 _SCORES: dict[str, Score] = {}
 
 
 def register(
-    name: str, *, sampling: Sampling = "shuffled", bn_mode: BNMode = "running", version: int | None = None
+    name: str, *, sampling: Sampling = "shuffled", bn_mode: BNMode = "eval", version: int | None = None
 ) -> Callable[[ScoreFunction], ScoreFunction]:
     """Decorate a function to make it the score called ``name``.
 
@@ -66,7 +69,7 @@ def from_function(
     *,
     version: int = 1,
     sampling: Sampling = "shuffled",
-    bn_mode: BNMode = "running",
+    bn_mode: BNMode = "eval",
 ) -> Score:
     """``function`` as a score. Raises ValueError where it asks for an option that does not exist."""
     parameters = list(inspect.signature(function).parameters.values())
@@ -86,9 +89,7 @@ def get(name: str) -> Score:
     """The score called ``name``. Raises ValueError with the nearest name where there is none."""
     if name in _SCORES:
         return _SCORES[name]
-    near = get_close_matches(name, _SCORES, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_SCORES)}"
-    raise ValueError(f"no score is called {name!r}; {hint}")
+    raise unknown("score", name, _SCORES)
 
 
 def names() -> list[str]:

@@ -4,6 +4,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+import bench.versions
 from bench import scores
 from bench.cell import Cell
 from bench.scores import Choice, parse_scores
@@ -79,6 +80,8 @@ def test_the_version_of_ones_own_score_is_its_file(mine):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
     assert versions(pruned("own"), reference)["score"] == f"my_package.inner:own@{digest}"
     path.write_text("def own(): return 1\n")
+    assert versions(pruned("own"), reference)["score"] == f"my_package.inner:own@{digest}", "what was imported runs"
+    bench.versions._source_version.cache_clear()  # as in another process
     assert versions(pruned("own"), reference)["score"] != f"my_package.inner:own@{digest}"
     assert source_file("my_package.inner:own") == path
     assert "my_package" not in sys.modules

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from bench import profiles
 from bench.cell import Cell
 from bench.protocol import Protocol, key
+from bench.versions import versions as versions_of
 from reports.evidence import Evidence, gather
 from results.record import Curve, Environment, Metrics, Record, Status
 from results.registry import Registry
@@ -28,6 +30,15 @@ ENVIRONMENT = Environment(
 MakeRecord = Callable[..., Record]
 
 
+def current(cell: Cell) -> dict[str, int | str]:
+    """The versions of today; a score of nobody's own counts as a user's."""
+    try:
+        return versions_of(cell, {})
+    except ValueError:
+        known = versions_of(replace(cell, model="vgg13", dataset="cifar10", score="random"), {})
+        return {**known, "score": "theirs:score@01234567"}
+
+
 def make(
     cell: str,
     *,
@@ -45,7 +56,7 @@ def make(
 ) -> Record:
     where = Cell.parse(cell)
     how = protocol or profiles.get(profile).protocol
-    made_by = versions or {"model": 1}
+    made_by = versions or current(where)
     metrics = Metrics(
         test_accuracy_best=best,
         best_epoch=1,

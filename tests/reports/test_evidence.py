@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from bench import profiles
+from bench.cell import Cell
 from bench.protocol import Protocol
 from reports.evidence import Setting, gather
 from reports.quantity import Quantity, index, kind_of, why_not_comparable
@@ -9,14 +10,16 @@ from reports.tables import quantity_of
 from reports.verdicts import Verdict
 from results import published
 
+from .conftest import current
+
 LOSS = Setting("vgg13", "cifar10", "loss", 5)
 CELL = "gradient_flow-vgg13-cifar10-loss-filters75-r5-s0"
 
 
 def test_of_several_records_the_final_and_then_the_newest_counts(make_record, evidence_of):
-    old = make_record(CELL, best=90.0, versions={"model": 1}, finished="2026-01-02T00:00:00Z")
-    new = make_record(CELL, best=91.0, versions={"model": 2}, finished="2026-01-03T01:00:00+02:00")
-    broken = make_record(CELL, status="error", versions={"model": 3}, finished="2026-01-04T00:00:00Z")
+    old = make_record(CELL, best=90.0, finished="2026-01-02T00:00:00Z")
+    new = make_record(CELL, best=91.0, finished="2026-01-03T01:00:00+02:00")
+    broken = make_record(CELL, status="error", finished="2026-01-04T00:00:00Z")
     for records in ((old, new, broken), (broken, new, old)):
         evidence = evidence_of(*records)
         assert evidence.values(LOSS, "best") == {0: 91.0}
@@ -67,11 +70,20 @@ def test_seeds_and_scores_beyond_the_profile_count(make_record, evidence_of):
     assert mine not in absent
 
 
-def test_mixed_versions_are_counted(make_record, evidence_of):
-    one = make_record(CELL, versions={"model": 1})
-    two = make_record(f"{CELL[:-1]}1", versions={"model": 2})
-    assert evidence_of(one, two).mixed_versions == 1
-    assert evidence_of(one, make_record(f"{CELL[:-1]}1", versions={"model": 1})).mixed_versions == 0
+def test_records_of_code_that_has_changed_its_meaning_are_left_out_and_counted(make_record, evidence_of):
+    old = make_record(CELL, versions={**current(Cell.parse(CELL)), "training": 0})
+    evidence = evidence_of(old)
+    assert evidence.seeds(LOSS) == {}
+    assert evidence.other_versions == 1
+    assert CELL in [cell.id for cell in evidence.missing()]
+
+
+def test_mixed_versions_of_a_users_score_are_counted(make_record, evidence_of):
+    mine = "gradient_flow-vgg13-cifar10-mine-filters75-r5-s0"
+    one, two = make_record(mine), f"{mine[:-1]}1"
+    edited = make_record(two, versions={**current(Cell.parse(mine)), "score": "theirs:score@76543210"})
+    assert evidence_of(one, edited).mixed_versions == 1
+    assert evidence_of(one, make_record(two)).mixed_versions == 0
 
 
 def test_every_published_number_of_the_three_tables_has_a_place():

@@ -182,8 +182,6 @@ def test_profiles_that_are_not_comparable_say_so_beside_every_number(make_record
 def test_profiles_without_table_3_say_why(evidence_of):
     released = markdown.page(table(3, evidence_of(profile="released"), no_link), "")
     assert "NOT COMPARABLE: random and uniform pruning are not in the code that profile released follows." in released
-    nightly = markdown.page(table(3, evidence_of(profile="nightly"), no_link), "")
-    assert "Profile nightly does not run the cells of this table." in nightly
 
 
 def test_a_bar_does_not_end_a_cell():
