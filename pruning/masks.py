@@ -5,8 +5,9 @@ pruned first), and with ``previous`` given nothing comes back.
 """
 
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil
 
 import torch
 from torch import Tensor, nn
@@ -173,10 +174,12 @@ def _check_room(target: int, gone: int, room: int, total: int, amount: Amount) -
     if target < gone:
         raise ValueError(f"{gone} of {total} are pruned already, more than the {target} that amount {amount} asks for")
     if target - gone > room:
-        most = Fraction(gone + room, total)
+        # As a decimal with enough places that it prunes just as many.
+        places = 10 ** (len(str(total)) + 1)
+        most = Decimal(places * (gone + room) // total) / places
         raise ValueError(
             f"amount {amount} would prune {target} of {total}, but what must stay in each layer leaves at most "
-            f"{gone + room}; the largest feasible amount is {floor(most * 10000) / 10000:.4f}"
+            f"{gone + room}; the largest feasible amount is {most}"
         )
 
 

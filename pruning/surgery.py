@@ -37,9 +37,12 @@ def expand(net: nn.Module) -> nn.Module:
 def with_channels(net: nn.Module, kept: Mapping[str, Kept]) -> nn.Module:
     """``net`` with exactly the channels ``kept``, counted in the unpruned network; a layer not named becomes whole.
 
-    Channels that ``net`` no longer has come back as zeros.
+    Channels that ``net`` no longer has come back as zeros. Raises as :func:`shrink` does.
     """
     declared = _declared(net)
+    for layer in kept:
+        if layer not in declared.filters:
+            raise unknown("prunable layer", layer, declared.filters)
     whole = {layer: tuple(range(total)) for layer, total in declared.filters.items()}
     narrowed = {layer: tuple(left) for layer, left in kept.items() if tuple(left) != whole.get(layer)}
     with torch.random.fork_rng(devices=[]):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pruning import data
 from pruning.data import Augmentation, Split
+from pruning.modes import mode
 
 Precision = Literal["fp32", "bf16"]
 TEST_BATCH = 500
@@ -103,16 +104,14 @@ def train_epoch(
 
 @torch.no_grad()
 def evaluate(net: nn.Module, split: Split, recipe: Recipe) -> Result:
-    """Loss and accuracy of ``net`` in evaluation mode on all of ``split``, not augmented; the mode is put back."""
-    training = net.training
-    net.eval()
+    """Loss and accuracy of ``net`` in evaluation mode on all of ``split``, not augmented; modes are put back."""
     totals = torch.zeros(2, dtype=torch.float64, device=split.images.device)
-    for index in torch.arange(len(split), device=split.images.device).split(TEST_BATCH):
-        images, labels = inputs(net, split, index, recipe, None)
-        logits = forward(net, images, recipe)
-        totals[0] += F.cross_entropy(logits / recipe.temperature, labels, reduction="sum").double()
-        totals[1] += (logits.argmax(1) == labels).sum()
-    net.train(training)
+    with mode(net, training=False):
+        for index in torch.arange(len(split), device=split.images.device).split(TEST_BATCH):
+            images, labels = inputs(net, split, index, recipe, None)
+            logits = forward(net, images, recipe)
+            totals[0] += F.cross_entropy(logits / recipe.temperature, labels, reduction="sum").double()
+            totals[1] += (logits.argmax(1) == labels).sum()
     return _result(totals, len(split))
 
 

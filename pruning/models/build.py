@@ -10,6 +10,7 @@ from pruning.models.architecture import Architecture
 from pruning.models.mobilenet import MobileNetV1
 from pruning.models.resnet import ResNet56
 from pruning.models.vgg import VGG13
+from pruning.modes import mode
 from pruning.names import unknown
 
 _MODELS: dict[str, Callable[[Architecture], nn.Module]] = {
@@ -57,10 +58,8 @@ def parameters(net: nn.Module) -> int:
 
 def macs(net: nn.Module, image: tuple[int, int, int]) -> int:
     """Multiply-adds of all convolutions and linear layers for one image [C, H, W] (torch's flop counter, halved)."""
-    training = net.training
     first = next(net.parameters())
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
-        net.eval()(torch.zeros(1, *image, dtype=first.dtype, device=first.device))
-    net.train(training)
+    with torch.no_grad(), mode(net, training=False), counter:
+        net(torch.zeros(1, *image, dtype=first.dtype, device=first.device))
     return counter.get_total_flops() // 2

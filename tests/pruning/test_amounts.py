@@ -1,5 +1,6 @@
 """Exact amounts and the schedules of PROTOCOLS A.4.3."""
 
+import itertools
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 from math import floor
@@ -72,7 +73,7 @@ def test_the_released_schedule_is_the_printed_one(
     assert [float(r) for r in found[:5]] == pytest.approx(ratios, abs=0.00051)
     # The printed shares are rounded down in places (.1008 as .100), so they hold to one unit of the last digit.
     gone = [Fraction(0), *amounts.cumulative(amount, rounds, "released")]
-    assert [float(b - a) for a, b in zip(gone, gone[1:6], strict=False)] == pytest.approx(shares, abs=0.001)
+    assert [float(b - a) for a, b in itertools.pairwise(gone[:6])] == pytest.approx(shares, abs=0.001)
     p = Fraction(amount)
     assert found[0] == p / (p + rounds * (1 - p))
 
@@ -99,7 +100,7 @@ def test_every_schedule_ends_at_the_amount_exactly(amount: Decimal, rounds: int,
 def test_the_released_schedule_is_the_even_one_backwards(amount: Decimal, rounds: int) -> None:
     def shares(schedule: Schedule) -> list[Fraction]:
         gone = [Fraction(0), *amounts.cumulative(amount, rounds, schedule)]
-        return [b - a for a, b in zip(gone, gone[1:], strict=False)]
+        return [b - a for a, b in itertools.pairwise(gone)]
 
     assert sorted(shares("even")) == shares("even")[:1] * rounds
     assert shares("released") == sorted(shares("released"), reverse=True)

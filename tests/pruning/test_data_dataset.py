@@ -28,9 +28,11 @@ def test_box_scaling_by_hand_rounds_halves_up() -> None:
 
 def test_names_agree_with_the_versions_and_are_checked() -> None:
     assert list(data.NAMES) == list(versions.DATASETS)
-    with pytest.raises(ValueError, match="there is no data set 'cifar_10'; did you mean 'cifar10'"):
+    with pytest.raises(ValueError, match="no data set is called 'cifar_10'; did you mean cifar10"):
         data.load("cifar_10")
-    with pytest.raises(ValueError, match=r"no data set 'zzz'; choose one of digits, cifar10, .*, tiny_imagenet_subset"):
+    with pytest.raises(
+        ValueError, match=r"no data set is called 'zzz'; there are digits, cifar10, .*, tiny_imagenet_subset"
+    ):
         data.load("zzz")
     with pytest.raises(ValueError, match="'mnist' is read from disk; give the folder that holds it as root"):
         data.load("mnist")

@@ -35,5 +35,5 @@ def test_what_needs_no_download_or_has_none(tmp_path: Path) -> None:
     assert not (tmp_path / "unused").exists()
     with pytest.raises(data.DataError, match="'tiny_imagenet_subset' cannot be downloaded"):
         data.download("tiny_imagenet_subset", tmp_path)
-    with pytest.raises(ValueError, match="no data set 'mist'; did you mean 'mnist'"):
+    with pytest.raises(ValueError, match="no data set is called 'mist'; did you mean mnist"):
         data.download("mist", tmp_path)

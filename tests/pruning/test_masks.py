@@ -82,7 +82,7 @@ def test_what_is_gone_stays_gone_and_counts() -> None:
     scores = {"a": torch.tensor([5.0, torch.nan, 1.0]), "b": torch.tensor([2.0, 3.0])}  # gone: not looked at
     assert bools(masks.global_mask(scores, "0.4", previous=previous)) == {"a": [1, 0, 0], "b": [1, 1]}
     assert bools(masks.global_mask(scores, "0.2", previous=previous)) == {"a": [1, 0, 1], "b": [1, 1]}
-    with pytest.raises(ValueError, match="^1 of 5 are pruned already, more than the 0 that amount 0 asks for$"):
+    with pytest.raises(ValueError, match=r"^1 of 5 are pruned already, more than the 0 that amount 0 asks for$"):
         masks.global_mask(scores, 0, previous=previous)
 
 
@@ -93,7 +93,7 @@ def test_protected_layers_count_and_stay() -> None:
     assert bools(masks.uniform_mask(scores, "0.5", protected=["stem"])) == {"stem": [1] * 4, "a": [0] * 5 + [1]}
     sentence = (
         r"^amount 0\.7 would prune 7 of 10, but what must stay in each layer leaves at most 6; the largest feasible "
-        r"amount is 0\.6000$"
+        r"amount is 0\.6$"
     )
     with pytest.raises(ValueError, match=sentence):
         masks.global_mask(scores, 0.7, protected=["stem"])
@@ -102,7 +102,7 @@ def test_protected_layers_count_and_stay() -> None:
 @pytest.mark.parametrize("choose", [masks.global_mask, masks.uniform_mask])
 def test_wrong_input(choose) -> None:  # type: ignore[no-untyped-def]
     for bad in (torch.nan, torch.inf, -torch.inf):
-        with pytest.raises(ValueError, match="^the scores of b are not all finite, so they cannot be ranked$"):
+        with pytest.raises(ValueError, match=r"^the scores of b are not all finite, so they cannot be ranked$"):
             choose({"a": torch.ones(2), "b": torch.tensor([1.0, bad])}, 0.5)
     with pytest.raises(ValueError, match=r"^amount is 1\.2; it must be a fraction pruned, at least 0 and below 1"):
         choose(A_B, 1.2)
@@ -199,7 +199,7 @@ def test_uniform_by_largest_remainder_by_hand(amount: str, wanted: list[int]) ->
     mask = masks.uniform_mask(scores, amount)
     assert [int((~part).sum()) for part in mask.values()] == wanted
     for name, part in mask.items():
-        assert scores[name][~part].tolist() == sorted(scores[name].tolist())[: int((~part).sum())]
+        assert sorted(scores[name][~part].tolist()) == sorted(scores[name].tolist())[: int((~part).sum())]
 
 
 def test_uniform_ignores_how_scores_compare_between_layers() -> None:
@@ -244,7 +244,7 @@ def test_ranked_with_a_duplicated_layer_by_hand() -> None:
     assert gone(1) == gone(2) == {"a": [1, 0], "b": [1, 1]}
     assert gone(3) == {"a": [1, 0], "b": [0, 1]}
     assert gone(4) == gone(5) == {"a": [0, 0], "b": [0, 1]}
-    with pytest.raises(ValueError, match="^7 entries cannot be pruned: only 6 may go$"):
+    with pytest.raises(ValueError, match=r"^7 entries cannot be pruned: only 6 may go$"):
         gone(7)
 
 

@@ -1,5 +1,6 @@
 """One round of pruning: the paper's rule, and each quirk of the released code by itself (PROTOCOLS A.4.3-A.4.6)."""
 
+import itertools
 from dataclasses import replace
 from fractions import Fraction
 from typing import cast
@@ -36,11 +37,12 @@ def whole(net: Prunable) -> Mask:
     return {layer: torch.ones(n, dtype=torch.bool) for layer, n in net.filters.items()}
 
 
-def run(net: Prunable, rule: Rule, amount: str, n: int, low: float = 0.0) -> list[Mask]:
-    """The masks of all rounds, scores drawn anew each time."""
+def run(net: Prunable, rule: Rule, amount: str, n: int, low: float = 0.0, poor: int | None = None) -> list[Mask]:
+    """The masks of all rounds, scores drawn anew each time; the layer at ``poor`` scores lower than all others."""
     mask, found = whole(net), []
     for k in range(1, n + 1):
-        mask = round_mask(net, seeded(net, k, low), mask, amount=amount, rounds=n, k=k, rule=rule)
+        scores = {layer: score - 3 * (i == poor) for i, (layer, score) in enumerate(seeded(net, k, low).items())}
+        mask = round_mask(net, scores, mask, amount=amount, rounds=n, k=k, rule=rule)
         found.append(mask)
     return found
 
@@ -61,7 +63,7 @@ def test_the_papers_rule_counts_exactly_and_is_monotone(name: str, allocation: s
     found = run(net, Rule(allocation=allocation), "0.6", 5)  # type: ignore[arg-type]
     total = sum(net.filters.values())
     assert [total - kept(mask) for mask in found] == [amounts.count(Fraction(12 * k, 100), total) for k in range(1, 6)]
-    assert not any(back(a, b) for a, b in zip(found, found[1:], strict=False))
+    assert not any(back(a, b) for a, b in itertools.pairwise(found))
     for layer, n in net.filters.items():
         assert int(found[-1][layer].sum()) >= max(1, -(-n // 20))
     assert name != "resnet56" or found[-1]["stem.conv"].all()
@@ -106,33 +108,22 @@ def test_the_tail_stays_through_all_rounds_however_poor(name: str) -> None:
 
 
 def test_mobilenet_counts_10944() -> None:
-    """Scores ascending by layer, and the last pointwise, counted once, highest: half the entries are half the copies."""
+    """With the scores of the last pointwise the highest, an amount of entries is half as many filters, rounded up."""
     net = shape_of("mobilenet_v1")
-    assert sum(net.filters.values()) == 5984
     scores = {layer: torch.arange(n) + 10_000.0 * i for i, (layer, n) in enumerate(net.filters.items())}
-    rule = Rule(counting="released")
-    mask = round_mask(net, scores, whole(net), amount="0.25", rounds=1, k=1, rule=rule)
-    # 2,736 entries are 1,368 filters and their copies; floors take none of a layer's share, since only the highest
-    # of the first layers stay: each keeps ceil(.05 n) and the count moves on.
-    assert 5984 - kept(mask) == 1368
-    # An odd number of entries: the filter at the boundary goes with its first entry.
-    odd = Fraction(2735, 10944)
-    mask = round_mask(net, scores, whole(net), amount=odd, rounds=1, k=1, rule=rule)
-    assert 5984 - kept(mask) == 1368
-    mask = round_mask(net, scores, whole(net), amount=Fraction(2734, 10944), rounds=1, k=1, rule=rule)
-    assert 5984 - kept(mask) == 1367
+    for entries, filters in ((2736, 1368), (2735, 1368), (2734, 1367), (1, 1)):
+        share = Fraction(entries, 2 * 5984 - 1024)
+        mask = round_mask(net, scores, whole(net), amount=share, rounds=1, k=1, rule=Rule(counting="released"))
+        assert 5984 - kept(mask) == filters
 
 
 def test_the_last_pointwise_of_mobilenet_uses_one_entry_each() -> None:
-    net = shape_of("mobilenet_v1")
-    scores = {
-        layer: torch.arange(float(n)) + (0 if layer == "blocks.12.pointwise" else 10_000)
-        for layer, n in net.filters.items()
-    }
+    net, last = shape_of("mobilenet_v1"), "blocks.12.pointwise"
+    scores = {layer: torch.arange(float(n)) + 10_000 * (layer != last) for layer, n in net.filters.items()}
     mask = round_mask(
         net, scores, whole(net), amount=Fraction(100, 10944), rounds=1, k=1, rule=Rule(counting="released")
     )
-    assert (~mask["blocks.12.pointwise"]).nonzero().flatten().tolist() == list(range(100))
+    assert (~mask[last]).nonzero().flatten().tolist() == list(range(100))
     assert kept(mask) == 5984 - 100
 
 
@@ -178,7 +169,7 @@ def test_only_the_released_revival_brings_back_a_dead_channel() -> None:
     net = shape_of("resnet56")
     for rule, wanted in ((Rule(floor="released"), False), (Rule(floor="released", revival="released"), True)):
         found = run(net, rule, "0.6", 5, low=-1.0)
-        returned = set().union(*(back(a, b) for a, b in zip(found, found[1:], strict=False)))
+        returned = set().union(*(back(a, b) for a, b in itertools.pairwise(found)))
         assert bool(returned) is wanted
         assert not any(layer.endswith("conv1") for layer in returned)
         assert not wanted or any(layer.endswith("conv2") for layer in returned)
@@ -187,7 +178,7 @@ def test_only_the_released_revival_brings_back_a_dead_channel() -> None:
 
 def test_positive_scores_bring_nothing_back() -> None:
     found = run(shape_of("resnet56"), Rule(floor="released", revival="released"), "0.6", 5)
-    assert not any(back(a, b) for a, b in zip(found, found[1:], strict=False))
+    assert not any(back(a, b) for a, b in itertools.pairwise(found))
 
 
 @pytest.mark.parametrize(
@@ -207,7 +198,7 @@ def test_positive_scores_bring_nothing_back() -> None:
 )
 def test_each_quirk_alone_changes_the_mask(name: str, change: dict[str, str]) -> None:
     net = shape_of(name)
-    plain, quirky = (run(net, rule, "0.65", 3, low=-1.0) for rule in (Rule(), replace(Rule(), **change)))
+    plain, quirky = (run(net, rule, "0.65", 3, low=-1.0, poor=5) for rule in (Rule(), replace(Rule(), **change)))
     assert any(not torch.equal(a[layer], b[layer]) for a, b in zip(plain, quirky, strict=True) for layer in a)
 
 
