@@ -1,4 +1,3 @@
-from pathlib import Path
 
 import pytest
 
@@ -69,7 +68,9 @@ def test_places_follow_each_other(monkeypatch, tmp_path):
     monkeypatch.setenv("PRUNING_BENCH_DATA", str(tmp_path / "data"))
     assert parse().data_root == tmp_path / "data"
     assert parse().cache_root == tmp_path / "stages"
-    assert parse(data_root="elsewhere/data").cache_root == Path("elsewhere/stages").absolute()
+    (tmp_path / "elsewhere" / "data").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert parse(data_root="elsewhere/data").cache_root == tmp_path / "elsewhere" / "stages"
     assert parse().registry.parts[-2:] == ("results", "runs")
 
 
