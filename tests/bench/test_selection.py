@@ -1,4 +1,3 @@
-
 import pytest
 
 from bench import options
