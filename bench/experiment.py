@@ -6,11 +6,9 @@ every round draws from streams named after it (``pruning.data.generator``).
 
 import importlib
 import math
-import resource
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,38 +16,23 @@ import torch
 from torch import Tensor, nn
 
 from bench import environment as machine
+from bench import measured
 from bench.cache import StageCache, Stored
 from bench.cell import Cell
 from bench.plan import Prune, Train, is_shared, keys, plan
 from bench.profiles import Profile
 from bench.progress import Listener, Progress
 from bench.protocol import Protocol, key
+from bench.run_state import State, restored
 from bench.settings import Settings
 from bench.versions import versions
 from pruning import data, models, rounds, scores, surgery, training
-from pruning.masks import Mask
 from pruning.scores import Score
-from results.record import Costs, Curve, DataFacts, Environment, Layer, Metrics, Record, Status, finite
+from results.record import Costs, Curve, DataFacts, Environment, Record, Status, finite
 
 
 class Diverged(Exception):  # noqa: N818
     """The loss, or a score, is no longer a finite number."""
-
-
-@dataclass
-class State:
-    """Where a run stands: the network, its momentum, what is pruned, and what was measured on the way."""
-
-    net: Any  # an nn.Module that declares its structure (models.Prunable)
-    momentum: dict[str, Tensor] = field(default_factory=dict)
-    curve: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in Curve.__struct_fields__})
-    seconds: dict[str, float] = field(default_factory=dict)
-    score_images: int | None = None
-
-    def kept(self) -> Mask:
-        """True for the filters that are left, over the unpruned network's."""
-        left = models.kept_channels(self.net)
-        return {layer: _mask(total, left[layer]) for layer, total in self.net.filters.items()}
 
 
 def environment(settings: Settings) -> Environment:
@@ -117,12 +100,12 @@ class Run:
     def _train(self, stage: Train, state: State) -> None:
         optimizer = training.sgd(state.net, self.recipe)
         training.restore_velocity(state.net, optimizer, state.momentum)
-        with _timed(state, "train"):
+        with state.timed("train"):
             trained = training.train_epoch(
                 state.net, optimizer, self.data.train, self.recipe, lr=stage.lr, seed=self.cell.seed, epoch=stage.epoch
             )
         state.momentum = training.velocity(state.net, optimizer)
-        with _timed(state, "test"):
+        with state.timed("test"):
             tested = training.evaluate(state.net, self.data.test, self.recipe)
         row = Curve.__struct_fields__, (stage.epoch, stage.round, stage.lr, *trained, *tested)
         for name, value in zip(*row, strict=True):
@@ -133,11 +116,11 @@ class Run:
 
     def _prune(self, stage: Prune, state: State) -> None:
         previous = state.kept()
-        with _timed(state, "score"):
+        with state.timed("score"):
             now = self._scores(stage.k, state)
         if not all(torch.isfinite(score).all() for score in now.values()):
             raise Diverged
-        with _timed(state, "surgery"):
+        with state.timed("surgery"):
             mask = rounds.round_mask(
                 state.net,
                 {layer: _spread(now[layer], keep) for layer, keep in previous.items()},
@@ -217,25 +200,14 @@ class Run:
         return 0, State(training.place(self._fresh(), self.settings.device))
 
     def _save(self, number: int, state: State) -> None:
-        tensors = {f"net.{name}": tensor for name, tensor in state.net.state_dict().items()}
-        tensors |= {f"momentum.{name}": tensor for name, tensor in state.momentum.items()}
-        # The first epoch belongs to all cells that share it, so none of them is charged for it again.
-        seconds = {} if is_shared(self.stages[number]) else state.seconds
-        facts = {
-            "architecture": state.net.architecture.to_dict(),
-            "curve": state.curve,
-            "seconds": seconds,
-            "score_images": state.score_images,
-        }
-        self.cache.put(self.keys[number], tensors, facts)
+        stored = state.stored()
+        if is_shared(self.stages[number]):
+            # The first epoch belongs to all cells that share it, so none of them is charged for it again.
+            stored.facts["seconds"] = {}
+        self.cache.put(self.keys[number], stored.tensors, stored.facts)
 
     def _restored(self, stored: Stored) -> State:
-        net: Any = models.from_architecture(models.Architecture.from_dict(stored.facts["architecture"]))
-        net.load_state_dict(_part(stored.tensors, "net."))
-        net = training.place(net, self.settings.device)
-        state = State(net, _part(stored.tensors, "momentum."))
-        state.curve, state.seconds = stored.facts["curve"], stored.facts["seconds"]
-        state.score_images = stored.facts["score_images"]
+        state = restored(stored, self.settings.device)
         # An epoch may have been stored by a cell in which it belonged to another phase.
         phases = {stage.epoch: stage.round for stage in self.stages if isinstance(stage, Train)}
         state.curve["round"] = [phases[epoch] for epoch in state.curve["epoch"]]
@@ -248,6 +220,7 @@ class Run:
     # The record.
 
     def _describe(self, state: State, status: Status) -> Record:
+        height, width, channels = self.data.train.images.shape[1:]
         return Record(
             key=key(self.cell, self.protocol, self.versions),
             cell=self.cell.to_dict(),
@@ -255,13 +228,13 @@ class Run:
             protocol=self.protocol.to_dict(),
             versions=self.versions,
             status=status,
-            metrics=self._metrics(state),
+            metrics=measured.metrics(state, self._fresh(), (channels, height, width)),
             curve=Curve(**state.curve),
-            layers=[Layer(name=layer, kept=int(keep.sum()), total=len(keep)) for layer, keep in state.kept().items()],
+            layers=measured.layers(state),
             costs=Costs(
                 seconds={name: round(spent, 3) for name, spent in state.seconds.items()},
                 seconds_total=round(sum(state.seconds.values()), 3),
-                peak_memory_bytes=_peak_memory(self.settings.device),
+                peak_memory_bytes=measured.peak_memory(self.settings.device),
                 stages_cached=self.cached,
                 stages_run=len(self.stages) - self.cached,
             ),
@@ -275,31 +248,6 @@ class Run:
             ),
             started=self.started,
             finished=_now(),
-        )
-
-    def _metrics(self, state: State) -> Metrics:
-        curve, left = state.curve, state.kept().values()
-        height, width, channels = self.data.train.images.shape[1:]
-        image, dense = (channels, height, width), self._fresh()
-        final = [
-            (accuracy, -epoch)
-            for epoch, phase, accuracy in zip(curve["epoch"], curve["round"], curve["test_accuracy"], strict=True)
-            if phase is None and accuracy is not None
-        ]
-        best, negative_epoch = max(final, default=(None, None))
-        return Metrics(
-            test_accuracy_best=best,
-            best_epoch=None if negative_epoch is None else -negative_epoch,
-            test_accuracy_last=curve["test_accuracy"][-1],
-            test_loss_last=curve["test_loss"][-1],
-            train_accuracy_last=curve["train_accuracy"][-1],
-            train_loss_last=curve["train_loss"][-1],
-            filters_pruned=sum(int((~keep).sum()) for keep in left),
-            filters_total=sum(len(keep) for keep in left),
-            params=models.parameters(state.net),
-            params_dense=models.parameters(dense),
-            macs=models.macs(state.net, image),
-            macs_dense=models.macs(dense, image),
         )
 
 
@@ -338,34 +286,11 @@ def _recipe(protocol: Protocol) -> training.Recipe:
     )
 
 
-@contextmanager
-def _timed(state: State, name: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    state.seconds[name] = state.seconds.get(name, 0.0) + time.perf_counter() - start
-
-
 def _spread(values: Tensor, keep: Tensor) -> Tensor:
     """``values`` of the filters that are left, at their places among all; zeros elsewhere."""
     wide = torch.zeros(len(keep), dtype=torch.float64)
     wide[keep] = values.double().cpu()
     return wide
-
-
-def _mask(total: int, left: tuple[int, ...]) -> Tensor:
-    mask = torch.zeros(total, dtype=torch.bool)
-    mask[list(left)] = True
-    return mask
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _peak_memory(device: str) -> int:
-    if device.startswith("cuda"):
-        return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # of the process, earlier cells included
 
 
 def _now() -> str:
