@@ -36,12 +36,7 @@ def global_mask(
     Raises ValueError where a score is not finite, or where the floors leave no room for ``amount`` (the message names
     the largest amount they do leave room for).
     """
-    alive = _alive(scores, previous)
-    stays = kept_by_floor(scores, alive, floor, protected)
-    total = sum(score.numel() for score in scores.values())
-    gone = {name: ~keep for name, keep in alive.items()}
-    target = count(amount, total)
-    _check_room(target, _number(gone), total - _number(stays) - _number(gone), total, amount)
+    target, gone, stays = _budget(scores, amount, floor, previous, protected)
     return ranked(scores, target, gone=gone, stays=stays)
 
 
@@ -111,12 +106,7 @@ def uniform_mask(
     to their size, by largest remainder on the cumulative target, so that rounds never pile up rounding errors.
     Raises ValueError as :func:`global_mask` does.
     """
-    alive = _alive(scores, previous)
-    stays = kept_by_floor(scores, alive, floor, protected)
-    total = sum(score.numel() for score in scores.values())
-    gone = {name: ~keep for name, keep in alive.items()}
-    target = count(amount, total)
-    _check_room(target, _number(gone), total - _number(stays) - _number(gone), total, amount)
+    target, gone, stays = _budget(scores, amount, floor, previous, protected)
     sizes = {name: score.numel() for name, score in scores.items() if name not in protected}
     lowest = {name: int(gone[name].sum()) for name in sizes}
     highest = {name: size - int(stays[name].sum()) for name, size in sizes.items()}
@@ -156,6 +146,23 @@ def zero_(net: nn.Module, mask: Mapping[str, Tensor]) -> None:
             raise KeyError(f"the network has no parameter or module called {name!r}")
         for parameter in modules[name].parameters(recurse=False):
             parameter[~keep.to(parameter.device)] = 0
+
+
+def _budget(
+    scores: Scores,
+    amount: Amount,
+    floor: Amount | None,
+    previous: Mapping[str, Tensor] | None,
+    protected: Collection[str],
+) -> tuple[int, Mask, Mask]:
+    """How many are to be gone in all, which are gone already, and which must stay. Raises where that cannot be met."""
+    alive = _alive(scores, previous)
+    stays = kept_by_floor(scores, alive, floor, protected)
+    total = sum(score.numel() for score in scores.values())
+    gone = {name: ~keep for name, keep in alive.items()}
+    target = count(amount, total)
+    _check_room(target, _number(gone), total - _number(stays) - _number(gone), total, amount)
+    return target, gone, stays
 
 
 def _alive(scores: Scores, previous: Mapping[str, Tensor] | None) -> Mask:
