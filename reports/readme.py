@@ -7,6 +7,7 @@ from bench.profiles import PROFILES, Profile
 from bench.suites import gradient_flow as suite
 from reports.evidence import PRINTED_SCORES, Evidence, Setting, gather
 from reports.markdown import grid, number, verdict
+from reports.overview import missing_command
 from reports.quantity import Quantity, why_not_comparable
 from reports.tables import label, quantity_of
 from reports.verdicts import Judgement
@@ -52,7 +53,12 @@ def _section(profile: Profile, records: Iterable[Record]) -> str:
     scores = tuple(score for score in PRINTED_SCORES if _measured(evidence, score)) + evidence.extra_scores
     head = ["model", "data", "rounds", "base", *(label(score) for score in scores)]
     title = f"**{profile.name}**: {profile.purpose}. Test accuracy in percent, {_epoch(profile)}: {_KEY}"
-    return "\n\n".join([title, *_standing(profile), grid(head, _rows(evidence, scores))])
+    return "\n\n".join([title, *_standing(profile), grid(head, _rows(evidence, scores)), *_missing(evidence)])
+
+
+def _missing(evidence: Evidence) -> Iterator[str]:
+    if absent := evidence.missing():
+        yield f"{len(absent)} cells of this profile are missing: `{missing_command(evidence.profile.name)}` runs them."
 
 
 _KEY = "mean ± standard deviation (seeds)."
@@ -77,6 +83,8 @@ def _rows(evidence: Evidence, scores: tuple[str, ...]) -> Iterator[list[str]]:
         for model in suite.MODELS:
             for n in evidence.profile.rounds:
                 settings = [Setting(model, dataset), *(Setting(model, dataset, score, n) for score in scores)]
+                if not any(evidence.seeds(setting) for setting in settings):
+                    continue  # the count of missing cells covers it
                 names = [suite.PRINTED_NAMES[model], suite.PRINTED_NAMES[dataset], str(n)]
                 yield [*names, *(_cell(evidence, quantities, setting) for setting in settings)]
 
