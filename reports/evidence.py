@@ -85,6 +85,14 @@ class Evidence:
         """The cells of the profile that have no record."""
         return [cell for cell in self.cells() if cell.seed not in self.seeds(setting_of(cell))]
 
+    def unfinished(self) -> list[Cell]:
+        """The cells of the profile that have no final record: those missing, and those that failed."""
+        return [cell for cell in self.cells() if not self._final(cell)]
+
+    def _final(self, cell: Cell) -> bool:
+        record = self.seeds(setting_of(cell)).get(cell.seed)
+        return record is not None and record.final
+
     @cached_property
     def mixed_versions(self) -> int:
         """Settings whose seeds were run by different versions of the code."""

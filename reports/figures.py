@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.profiles import Profile
 from bench.suites import gradient_flow as suite
 from reports.curves import SCORES, FigureData, Panel, Series, to_csv
 from reports.evidence import Evidence
@@ -27,21 +28,29 @@ SPAN = 30
 """Points below the lowest final accuracy at which an axis is cut: the start of training would flatten the rest."""
 
 
-def write(data: FigureData, folder: Path) -> list[Path]:
-    """Write ``<folder>/figureNN.svg``, ``.png`` and ``.csv``; writing the same data again changes no byte."""
+def write(data: FigureData, folder: Path, profile: Profile) -> list[Path]:
+    """Write ``<folder>/figureNN.svg``, ``.png`` and ``.csv``; writing the same data again changes no byte.
+
+    A figure without a curve is no file, and those of an earlier report go.
+    """
     from matplotlib import style
 
+    files = [folder / f"{data.spec.name}.{kind}" for kind in ("svg", "png", "csv")]
+    if data.empty:
+        for path in files:
+            path.unlink(missing_ok=True)
+        return []
     folder.mkdir(parents=True, exist_ok=True)
-    svg, png, table = (folder / f"{data.spec.name}.{kind}" for kind in ("svg", "png", "csv"))
+    svg, png, table = files
     table.write_text(to_csv(data), encoding="utf-8")
     with style.context(["default", STYLE]):  # a user's own settings would change the files
-        figure = draw(data)
+        figure = draw(data, profile)
         figure.savefig(svg, metadata={"Date": None, "Creator": None})
         figure.savefig(png, dpi=150, metadata={"Software": None})
-    return [svg, png, table]
+    return files
 
 
-def draw(data: FigureData) -> "Figure":
+def draw(data: FigureData, profile: Profile) -> "Figure":
     """The figure: a panel per data set, a colour per score, solid for test and dashed for train accuracy."""
     from matplotlib.figure import Figure
 
@@ -51,6 +60,8 @@ def draw(data: FigureData) -> "Figure":
     for axis, panel in zip(axes, data.panels, strict=True):
         _draw_panel(axis, panel)
     _legend(figure, data)
+    if not profile.comparable:
+        figure.suptitle(f"profile {profile.name}: not comparable with the paper", fontsize=8, color="0.4")
     return figure
 
 
@@ -62,6 +73,8 @@ def caption(data: FigureData, evidence: Evidence) -> str:
         f"Test and train accuracy of {suite.PRINTED_NAMES[spec.model]} pruned in {rounds_text(spec.rounds)}.",
         f"Profile {evidence.profile.name}: {protocol.epochs} epochs, {images} training images.",
         "Train accuracy is measured during the epoch, on augmented images." if protocol.augmentation != "none" else "",
+        "Accuracy at the end of an epoch is that before the pruning that follows it; a band is one standard deviation "
+        "over seeds.",
         f"An axis starts at most {SPAN} points below the lowest final accuracy.",
         *(_counted(panel) for panel in data.panels),
     ]
@@ -127,9 +140,10 @@ def _legend(figure: "Figure", data: FigureData) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    if data.empty:
-        return
-    handles: list[Line2D | Patch] = [Line2D([], [], color=COLOURS[score], label=text) for score, text in SCORES.items()]
+    drawn = {series.score for panel in data.panels for series in panel.series}
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], color=COLOURS[score], label=text) for score, text in SCORES.items() if score in drawn
+    ]
     handles += [Line2D([], [], color="0.3", linestyle=style, label=split) for split, style in DASHES.items()]
     handles.append(Patch(color="0.88", label="pruning rounds"))
     figure.legend(

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from bench.cost import duration
+from reports.filters import Removed
 from reports.tables import label, rounds_text
 from reports.verdicts import Judgement, Verdict, signed
-from reports.views import CellView, Column, Group, Kept, Row, Run, Sample, TableView
+from reports.views import CellView, Column, Group, Row, Run, Sample, TableView
 
 BREAK = "<br>"
 
@@ -15,7 +17,7 @@ def page(view: TableView, missing_command: str) -> str:
     parts += [f"## {group.heading}\n\n{_group(group, view.headline)}" for group in view.groups]
     if any(run.state == "missing" for cell in view.cells() for run in cell.runs):
         parts.append(f"To run what is missing: `{missing_command}`")
-    parts += [section for section in (_verdicts(view), _filters(view)) if section]
+    parts += [section for section in (_remarks(view), _verdicts(view), _filters(view)) if section]
     return "\n\n".join(parts) + "\n"
 
 
@@ -26,6 +28,7 @@ def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 BAR = "\\|"
+REMARK = "†"
 
 
 def number(sample: Sample, *, with_sign: bool = False) -> str:
@@ -51,7 +54,7 @@ def cell(view: CellView, headline: str) -> str:
     lines = [
         number(view.headline, with_sign=view.signed),
         f"{other} {number(view.other, with_sign=view.signed)}" if view.other.n else "",
-        f"paper {view.published}" if view.published else "",
+        f"paper {view.published}{REMARK if view.remark else ''}" if view.published else "",
         verdict(view.judgement),
         *_states(view),
     ]
@@ -71,20 +74,26 @@ def _states(view: CellView) -> Iterator[str]:
         elif run.state == "failed":
             yield f"failed: {run.status} {_link(run)}"
     if absent := [run for run in view.runs if run.state == "missing"]:
-        yield "missing" if len(absent) == len(view.runs) else f"missing {' '.join(f's{run.seed}' for run in absent)}"
+        which = "" if len(absent) == len(view.runs) else f" {' '.join(f's{run.seed}' for run in absent)}"
+        yield f"missing{which} ({duration(sum(run.seconds for run in absent))})"
 
 
 def _link(run: Run) -> str:
-    return f"[s{run.seed}]({run.link})" if run.link else f"s{run.seed}"
+    """The seed with a link to its record; on the page that is the cell's address its id is an anchor."""
+    text = f"[s{run.seed}]({run.link})" if run.link else f"s{run.seed}"
+    return f'<a id="{run.anchor}"></a>{text}' if run.anchor else text
 
 
 def _legend(view: TableView) -> str:
     shown, other = ("best test epoch", "last") if view.headline == "best" else ("last epoch", "best")
-    return f"Each cell: mean ± standard deviation (seeds) at the {shown}, `{other}` below it; `s0` links to seed 0."
+    return (
+        f"Each cell: mean ± standard deviation (seeds) at the {shown}, `{other}` below it; `s0` links to seed 0; "
+        "behind what is missing stands what it will take."
+    )
 
 
 def _group(group: Group, headline: str) -> str:
-    head = [group.corner, *(["Base"] if group.corner == "rounds" else []), *map(_head, group.columns)]
+    head = [group.corner, "base" if group.corner == "rounds" else "pruned", *map(_head, group.columns)]
     return grid(head, (_row(group, row, headline) for row in group.rows))
 
 
@@ -95,7 +104,7 @@ def _head(column: Column) -> str:
 
 def _row(group: Group, row: Row, headline: str) -> list[str]:
     base = "" if row.base is None else cell(row.base, headline)
-    first = [row.label, base] if group.corner == "rounds" else [f"{row.label}{BREAK}base {base}"]
+    first = [row.label, base] if group.corner == "rounds" else [f"{row.label}{BREAK}{base}", row.pruned]
     return [*first, *(cell(view, headline) for view in row.cells)]
 
 
@@ -107,32 +116,47 @@ def _place(view: CellView) -> list[str]:
 _PLACE = ["model", "data", "score", "rounds"]
 
 
+def _remarks(view: TableView) -> str:
+    """What is to be known about printed numbers, and where it applies."""
+    found: dict[str, list[str]] = {}
+    for shown in view.cells():
+        if shown.remark:
+            found.setdefault(shown.remark, []).append(" ".join(filter(None, _place(shown))))
+    lines = [f"- {remark}: {', '.join(places)}" for remark, places in found.items()]
+    return "\n".join([f"## {REMARK} Remarks on printed numbers\n", *lines]) if lines else ""
+
+
 def _verdicts(view: TableView) -> str:
     """Every comparison in full. Where no number is comparable there is nothing to add to the table."""
     judged = [(shown, shown.judgement) for shown in view.cells() if shown.judgement is not None]
     if all(judgement.verdict == Verdict.NOT_COMPARABLE for _, judgement in judged):
         return ""
-    head = [*_PLACE, "ours", "paper", "d", "95 % interval", "pooled sd (df)", "verdict", "because", "std = bound"]
+    head = [*_PLACE, "ours", "paper", "d", "90 % interval", "95 % interval", "sd (df)", "verdict", "because"]
+    head.append("std = bound")
     rows = ([*_place(shown), *_comparison(shown, judgement)] for shown, judgement in judged)
     return f"## Verdicts in full\n\n{_RULES}\n\n{grid(head, rows)}"
 
 
 _RULES = (
     "d is ours minus the paper's, in points. The standard deviation is pooled over our cells of one model, data set "
-    "and class of method, and serves for both sides; the margin is 0.5. EQUIVALENT: both one-sided tests at the margin "
-    "reject. CONSISTENT: not that, and 0 lies in the interval. DIFFERS: 0 lies outside. The last column is the "
-    "verdict if the paper's runs varied as much as its caption allows."
+    "and class of method, and serves for both sides; signed GraSP over several rounds, random and uniform pruning are "
+    "each judged by their own. The margin is 0.5, and the intervals allow for the rounding of the printed number. "
+    "EQUIVALENT: the 90 % interval lies within the margin. CONSISTENT: not that, and 0 lies in the 95 % interval. "
+    "DIFFERS: 0 lies outside it. The last column is the verdict if the paper's runs varied as much as its caption "
+    "allows.\n\nWhere nothing differs one comparison in twenty still says DIFFERS, as long as the runs of a class vary "
+    "alike and independently; `python -m reports power` simulates it, and how often a true difference is seen."
 )
 
 
 def _comparison(view: CellView, judgement: Judgement) -> list[str]:
-    low_high = "" if judgement.interval is None else " to ".join(map(signed, judgement.interval))
+    inner, outer = (_interval(bounds) for bounds in (judgement.inner, judgement.interval))
     spread = "" if judgement.spread is None else f"{judgement.spread.sd:.3f} ({judgement.spread.df:g})"
     return [
         number(view.headline, with_sign=view.signed),
         view.published or "",
         "" if judgement.difference is None else signed(judgement.difference),
-        low_high,
+        inner,
+        outer,
         spread,
         f"**{judgement.verdict}**",
         judgement.reason,
@@ -140,26 +164,30 @@ def _comparison(view: CellView, judgement: Judgement) -> list[str]:
     ]
 
 
+def _interval(bounds: tuple[float, float] | None) -> str:
+    return "" if bounds is None else f"{bounds[0]:+.3f} to {bounds[1]:+.3f}"
+
+
 def _filters(view: TableView) -> str:
     """The number of filters removed, which arithmetic determines."""
-    counted = [(shown, shown.kept) for shown in view.cells() if shown.kept is not None]
+    counted = [(shown, shown.removed) for shown in view.cells() if shown.removed is not None]
     if not counted:
         return ""
-    rows = ([*_place(shown), *_counts(kept)] for shown, kept in counted)
+    rows = ([*_place(shown), *_counts(removed)] for shown, removed in counted)
     head = [*_PLACE, "filters", "pruned", "expected", "kept", "verdict"]
     said = "Pruned filters of each seed against floor(amount × filters + 1/2), compared exactly."
     return f"## Filters removed\n\n{said}\n\n{grid(head, rows)}"
 
 
-def _counts(kept: Kept) -> list[str]:
+def _counts(removed: Removed) -> list[str]:
     return [
-        str(kept.total),
-        _distinct(kept.pruned),
-        "" if kept.expected is None else str(kept.expected),
-        _distinct(tuple(kept.total - count for count in kept.pruned)),
+        str(removed.total),
+        _distinct(removed.pruned),
+        "" if removed.expected is None else str(removed.expected),
+        _distinct(tuple(removed.total - count for count in removed.pruned)),
         "exact"
-        if kept.judgement.verdict == Verdict.EQUIVALENT
-        else f"**{kept.judgement.verdict}** {kept.judgement.reason}",
+        if removed.judgement.verdict == Verdict.EQUIVALENT
+        else f"**{removed.judgement.verdict}** {removed.judgement.reason}",
     ]
 
 

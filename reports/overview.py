@@ -8,8 +8,8 @@ from pathlib import Path
 from bench import cost
 from reports.evidence import Evidence
 from reports.markdown import grid
-from reports.quantity import why_not_comparable
-from reports.tables import DEMONSTRATION
+from reports.prices import Prices
+from reports.tables import purpose_notes
 from reports.verdicts import Verdict
 from reports.views import TableView
 from results.record import Environment, Record
@@ -18,16 +18,18 @@ from results.registry import Registry
 _LISTED = 20
 
 
-def page(evidence: Evidence, views: Sequence[TableView], registry: Registry, links: Mapping[str, str]) -> str:
+def page(
+    evidence: Evidence, views: Sequence[TableView], prices: Prices, registry: Registry, links: Mapping[str, str]
+) -> str:
     """The page; ``links`` names the other pages."""
     profile = evidence.profile
     parts = [
         f"# Report of profile {profile.name}",
         f"{profile.purpose[0].upper()}{profile.purpose[1:]}.",
-        *_standing(evidence),
+        *purpose_notes(profile),
         "\n".join(f"- [{title}]({target})" for title, target in links.items()),
         _runs(evidence),
-        _missing(evidence),
+        _missing(evidence.profile.name, prices),
         _verdicts(views) if profile.comparable else "",
         _environments(evidence),
         _problems(registry),
@@ -38,13 +40,6 @@ def page(evidence: Evidence, views: Sequence[TableView], registry: Registry, lin
 def missing_command(profile: str) -> str:
     """What runs the cells that have no final record."""
     return f"python -m bench run --profile {profile} --missing"
-
-
-def _standing(evidence: Evidence) -> Iterator[str]:
-    if not evidence.profile.shows_published:
-        yield DEMONSTRATION
-    elif reason := why_not_comparable(evidence.profile):
-        yield f"Its numbers cannot be held against published ones: {reason}."
 
 
 def _records(evidence: Evidence) -> list[Record]:
@@ -71,32 +66,35 @@ def _left_out(evidence: Evidence) -> Iterator[str]:
         yield f"In {evidence.mixed_versions} settings the seeds were run by different versions of the code."
 
 
-def _missing(evidence: Evidence) -> str:
-    absent = evidence.missing()
+def _missing(profile: str, prices: Prices) -> str:
+    absent = list(prices.estimates.items())
     if not absent:
         return ""
-    records = _records(evidence)
-    kind = Counter(record.environment.device.partition(":")[0] for record in records).most_common(1)
-    device = kind[0][0] if kind else "cuda"
-    costs = cost.estimates(absent, evidence.profile, records, device)
-    whole = cost.total(costs.values())
-    lines = [f"- `{cell.id}`: {cost.duration(costs[cell].seconds)}" for cell in absent[:_LISTED]]
+    whole = cost.total(prices.estimates.values())
+    lines = [f"- `{cell.id}`: {cost.duration(estimate.seconds)}" for cell, estimate in absent[:_LISTED]]
     lines += [f"- and {len(absent) - _LISTED} more"] if len(absent) > _LISTED else []
     sources = ", ".join(f"{count} {source}" for source, count in sorted(whole.sources.items()))
     said = (
-        f"To run what is missing, about {cost.duration(whole.seconds)} on {device}, one cell after the other "
-        f"(estimates: {sources}): `{missing_command(evidence.profile.name)}`"
+        f"To run what is missing or failed, about {cost.duration(whole.seconds)} on {prices.device}, one cell after "
+        f"the other (estimates: {sources}): `{missing_command(profile)}`"
     )
     return "\n\n".join(["## Missing cells", said, "\n".join(lines)])
 
 
 def _verdicts(views: Iterable[TableView]) -> str:
     rows = [[f"Table {view.number}", *_counted(view)] for view in views]
+    rows.append(["filters removed", *_filters(views)])
     return f"## Verdicts\n\n{grid(['', *Verdict], rows)}"
 
 
 def _counted(view: TableView) -> list[str]:
     counts = Counter(cell.judgement.verdict for cell in view.cells() if cell.judgement is not None)
+    return [str(counts[verdict]) for verdict in Verdict]
+
+
+def _filters(views: Iterable[TableView]) -> list[str]:
+    found = {cell.setting: cell.removed for view in views for cell in view.cells() if cell.removed is not None}
+    counts = Counter(removed.judgement.verdict for removed in found.values())
     return [str(counts[verdict]) for verdict in Verdict]
 
 

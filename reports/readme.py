@@ -9,12 +9,13 @@ from reports.evidence import PRINTED_SCORES, Evidence, Setting, gather
 from reports.markdown import grid, number, verdict
 from reports.overview import missing_command
 from reports.quantity import Quantity, why_not_comparable
-from reports.tables import label, quantity_of
+from reports.tables import home, label, quantity_of
 from reports.verdicts import Judgement
 from reports.views import Sample
 from results.record import Record
 from results.registry import Registry
 
+RENDERED = "reports/rendered"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 
 
@@ -52,12 +53,13 @@ def _section(profile: Profile, records: Iterable[Record]) -> str:
         return ""
     scores = tuple(score for score in PRINTED_SCORES if _measured(evidence, score)) + evidence.extra_scores
     head = ["model", "data", "rounds", "base", *(label(score) for score in scores)]
-    title = f"**{profile.name}**: {profile.purpose}. Test accuracy in percent, {_epoch(profile)}: {_KEY}"
+    name = f"**[{profile.name}]({RENDERED}/{profile.name}/index.md)**"
+    title = f"{name}: {profile.purpose}. Test accuracy in percent, {_epoch(profile)}: {_KEY}"
     return "\n\n".join([title, *_standing(profile), grid(head, _rows(evidence, scores)), *_missing(evidence)])
 
 
 def _missing(evidence: Evidence) -> Iterator[str]:
-    if absent := evidence.missing():
+    if absent := evidence.unfinished():
         yield f"{len(absent)} cells of this profile are missing: `{missing_command(evidence.profile.name)}` runs them."
 
 
@@ -94,7 +96,14 @@ def _cell(evidence: Evidence, quantities: Iterable[Quantity], setting: Setting) 
     sample = Sample(tuple(evidence.values(setting, evidence.profile.headline).values()))
     judgement = _judgement(quantities, setting) if evidence.profile.comparable else None
     lines = [number(sample), verdict(judgement), *sorted(states)]
-    return "<br>".join(line for line in lines if line) or "missing"
+    said = "<br>".join(line for line in lines if line)
+    return f"[{said}]({_address(evidence, setting)})" if said else "missing"
+
+
+def _address(evidence: Evidence, setting: Setting) -> str:
+    """Where the report shows the cell, with links to its records."""
+    page = f"{RENDERED}/{evidence.profile.name}/table{home(setting)}.md"
+    return f"{page}#{setting.cell(min(evidence.seeds(setting))).id}"
 
 
 def _judgement(quantities: Iterable[Quantity], setting: Setting) -> Judgement | None:

@@ -2,11 +2,14 @@
 
 A paper prints a mean of a few runs and at best a bound on their standard deviation. So one standard deviation, pooled
 over our own cells of the same kind, serves for both sides: with d = ours - published, its standard error is
-sd * sqrt(1/n_ours + 1/n_published), and t has the degrees of freedom of the pool. The first of these that holds counts:
+sd * sqrt(1/n_ours + 1/n_published), and t has the degrees of freedom of the pool. A printed number was rounded, so both
+intervals of d are half a unit of its last decimal wider to either side. The first of these that holds counts:
 
-EQUIVALENT: both one-sided t tests at the margin reject (alpha 0.05): the difference is shown to be smaller than it.
+EQUIVALENT: the 90 % interval of d lies within the margin, that is, both one-sided tests at the margin reject at 5 %.
 CONSISTENT: 0 lies in the 95 % interval of d: neither equivalence nor a difference is shown.
 DIFFERS: 0 lies outside it.
+
+The error rates are 5 % where the runs of a pool are normal, independent and of one spread; reports.power simulates it.
 """
 
 import math
@@ -49,11 +52,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Spread:
-    """A standard deviation within cells, its degrees of freedom, and over how many cells it was pooled."""
+    """A standard deviation within cells, its degrees of freedom, and those that one more seed in every cell adds."""
 
     sd: float
     df: float
-    cells: int = 1
+    df_per_seed: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +66,8 @@ class Judgement:
     verdict: Verdict
     reason: str = ""
     difference: float | None = None
-    interval: tuple[float, float] | None = None
+    interval: tuple[float, float] | None = None  # 95 %: DIFFERS where 0 lies outside
+    inner: tuple[float, float] | None = None  # 90 %: EQUIVALENT where it lies within the margin
     spread: Spread | None = None
     margin: float | None = None
     beyond: bool = False  # DIFFERS: the whole interval lies outside the margin
@@ -80,6 +84,17 @@ def pooled(samples: Sequence[Sequence[float]]) -> Spread | None:
     return Spread(math.sqrt(sum(variance(sample) * (len(sample) - 1) for sample in usable) / df), df, len(usable))
 
 
+def sharing_a_base(spread: Spread) -> Spread:
+    """The spread of changes against a base whose runs every cell of the pool subtracts, with its degrees of freedom.
+
+    The k cells are not independent: their pooled variance is the mean square between seeds over k plus (k - 1)/k times
+    the rest. Where accuracy and base vary alike these have expectations in proportion k + 1 to 1, and Satterthwaite's
+    rule leaves 4 k/(k + 3) degrees of freedom a seed instead of k.
+    """
+    k = spread.df_per_seed
+    return Spread(spread.sd, spread.df * 4 / (k + 3), 4 * k / (k + 3))
+
+
 def compare(
     ours: Sequence[float],
     published: float,
@@ -88,8 +103,12 @@ def compare(
     spread: Spread | None,
     margin: float,
     bound: float | None = None,
+    rounding: float = 0.0,
 ) -> Judgement:
-    """Judge the mean of ``ours`` (one value per seed) against a published mean of ``replicates`` runs."""
+    """Judge the mean of ``ours`` (one value per seed) against a published mean of ``replicates`` runs.
+
+    ``rounding`` is how far the published mean may be from the printed number: half a unit of its last decimal.
+    """
     if not ours:
         return Judgement(verdict=Verdict.MISSING, reason="no finished run")
     difference = fmean(ours) - published
@@ -97,11 +116,11 @@ def compare(
         return Judgement(verdict=Verdict.TOO_FEW, reason=problem, difference=difference, margin=margin)
     assert spread is not None
     assert replicates is not None
-    judgement = _judge(difference, len(ours), replicates, spread, margin)
+    judgement = _judge(difference, len(ours), replicates, spread, _Tolerance(margin, rounding))
     if bound is None or replicates < 2:
         return judgement
     error, df = welch(spread, len(ours), Spread(bound, replicates - 1), replicates)
-    return replace(judgement, bound_verdict=outcome(difference, error, df, margin))
+    return replace(judgement, bound_verdict=outcome(difference, error, df, margin, rounding))
 
 
 def exact(ours: int, expected: int) -> Judgement:
@@ -117,21 +136,23 @@ def signed(value: float) -> str:
     return "+0.00" if (text := f"{value:+.2f}") == "-0.00" else text
 
 
-def outcome(difference: float, error: float, df: float, margin: float) -> Verdict:
+def outcome(difference: float, error: float, df: float, margin: float, rounding: float = 0.0) -> Verdict:
     """The verdict on a difference with this standard error and degrees of freedom."""
-    if equivalent(difference, error, df, margin):
+    if equivalent(difference, error, df, margin, rounding):
         return Verdict.EQUIVALENT
-    return Verdict.DIFFERS if differs(difference, error, df) else Verdict.CONSISTENT
+    return Verdict.DIFFERS if differs(difference, error, df, rounding) else Verdict.CONSISTENT
 
 
-def equivalent(difference: Number, error: Number, df: float, margin: float) -> bool | npt.NDArray[np.bool_]:
+def equivalent(
+    difference: Number, error: Number, df: float, margin: float, rounding: float = 0.0
+) -> bool | npt.NDArray[np.bool_]:
     """Whether both one-sided tests at the margin reject."""
-    return abs(difference) + quantile(1 - ALPHA, df) * error < margin
+    return abs(difference) + rounding + quantile(1 - ALPHA, df) * error < margin
 
 
-def differs(difference: Number, error: Number, df: float) -> bool | npt.NDArray[np.bool_]:
+def differs(difference: Number, error: Number, df: float, rounding: float = 0.0) -> bool | npt.NDArray[np.bool_]:
     """Whether 0 lies outside the two-sided interval."""
-    return abs(difference) > quantile(1 - ALPHA / 2, df) * error
+    return abs(difference) - rounding > quantile(1 - ALPHA / 2, df) * error
 
 
 @cache
@@ -153,18 +174,22 @@ def welch(a: Spread, n_a: int, b: Spread, n_b: int) -> tuple[float, float]:
     return math.sqrt(first + second), (first + second) ** 2 / (first**2 / a.df + second**2 / b.df)
 
 
-def seeds_needed(difference: float, ours: int, replicates: int, spread: Spread, margin: float) -> int | None:
+def seeds_needed(
+    difference: float, ours: int, replicates: int, spread: Spread, margin: float, rounding: float = 0.0
+) -> int | None:
     """Seeds of ours, in every cell of the pool, from which on the verdict is not CONSISTENT; None where never.
 
-    The published side keeps its uncertainty whatever we run. A number above MOST_SEEDS is returned as MOST_SEEDS.
+    Should the difference and the spread stay as they are; the published side keeps its uncertainty whatever we run. A
+    number above MOST_SEEDS is returned as MOST_SEEDS.
     """
 
     def decided(n: int) -> bool:
-        df = spread.df + spread.cells * (n - ours)
-        return outcome(difference, standard_error(spread.sd, n, replicates), df, margin) != Verdict.CONSISTENT
+        df = spread.df + spread.df_per_seed * (n - ours)
+        error = standard_error(spread.sd, n, replicates)
+        return outcome(difference, error, df, margin, rounding) != Verdict.CONSISTENT
 
     limit = standard_error(spread.sd, math.inf, replicates)
-    if outcome(difference, limit, math.inf, margin) == Verdict.CONSISTENT:
+    if outcome(difference, limit, math.inf, margin, rounding) == Verdict.CONSISTENT:
         return None
     return _first(decided, ours, MOST_SEEDS)
 
@@ -183,20 +208,28 @@ def _too_few(ours: int, replicates: int | None, spread: Spread | None) -> str:
     return "" if spread is not None and spread.df > 0 else "no cell of this kind has 2 seeds"
 
 
-def _judge(difference: float, ours: int, replicates: int, spread: Spread, margin: float) -> Judgement:
+@dataclass(frozen=True)
+class _Tolerance:
+    margin: float
+    rounding: float
+
+
+def _judge(difference: float, ours: int, replicates: int, spread: Spread, within: _Tolerance) -> Judgement:
     error = standard_error(spread.sd, ours, replicates)
-    half = quantile(1 - ALPHA / 2, spread.df) * error
-    verdict = outcome(difference, error, spread.df, margin)
-    beyond = verdict == Verdict.DIFFERS and abs(difference) - half > margin
-    consistent = verdict == Verdict.CONSISTENT
-    seeds = seeds_needed(difference, ours, replicates, spread, margin) if consistent else None
+    half, inner = (quantile(p, spread.df) * error + within.rounding for p in (1 - ALPHA / 2, 1 - ALPHA))
+    verdict = outcome(difference, error, spread.df, within.margin, within.rounding)
+    beyond = verdict == Verdict.DIFFERS and abs(difference) - half > within.margin
+    seeds = None
+    if verdict == Verdict.CONSISTENT:
+        seeds = seeds_needed(difference, ours, replicates, spread, within.margin, within.rounding)
     return Judgement(
         verdict=verdict,
-        reason=_reason(verdict, difference, margin, beyond, seeds),
+        reason=_reason(verdict, difference, within.margin, beyond, seeds),
         difference=difference,
         interval=(difference - half, difference + half),
+        inner=(difference - inner, difference + inner),
         spread=spread,
-        margin=margin,
+        margin=within.margin,
         beyond=beyond,
         seeds=seeds,
     )
@@ -209,4 +242,4 @@ def _reason(verdict: Verdict, difference: float, margin: float, beyond: bool, se
         return f"by {signed(difference)}, {'beyond' if beyond else 'not shown to be beyond'} the margin of {margin:g}"
     if seeds is None:
         return "cannot be decided from what was printed"
-    return f"{'more than ' if seeds >= MOST_SEEDS else ''}{seeds} seeds of ours would decide"
+    return f"{'more than ' if seeds >= MOST_SEEDS else ''}{seeds} seeds of ours would decide, if the difference stayed"

@@ -6,6 +6,7 @@ from statistics import fmean, stdev
 from typing import Literal
 
 from reports.evidence import Setting
+from reports.filters import Removed
 from reports.verdicts import Judgement
 
 State = Literal["done", "diverged", "failed", "missing"]
@@ -41,16 +42,8 @@ class Run:
     state: State
     status: str = ""  # the record's own word; empty where there is no record
     link: str | None = None  # to the record, relative to the page
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Filters removed in the runs of a cell, held against the exact target."""
-
-    pruned: tuple[int, ...]
-    total: int
-    expected: int | None  # None where the protocol does not aim at it
-    judgement: Judgement
+    anchor: str | None = None  # id of the cell, on the one page of a report that is its own
+    seconds: float = 0.0  # what it will take, where it is missing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +55,9 @@ class CellView:
     other: Sample  # the accuracy that is not the headline: last beside best, or best beside last
     runs: tuple[Run, ...]
     published: str | None = None  # as printed
+    remark: str = ""  # what is to be known about the printed number
     judgement: Judgement | None = None
-    kept: Kept | None = None
+    removed: Removed | None = None
     signed: bool = False  # a change, printed with its sign
 
 
@@ -84,6 +78,7 @@ class Row:
     label: str
     cells: tuple[CellView, ...]
     base: CellView | None = None
+    pruned: str = ""  # part of the filters, where it is a column
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,11 @@ class PublishedNumber(msgspec.Struct, frozen=True, kw_only=True):
     reported_by: Literal["paper", "ours", "reported"]  # whose run, where a paper quotes another ("reported")
     printed_label: str
 
+    @property
+    def rounding(self) -> float:
+        """Half a unit of the last decimal that is printed: the mean may lie so far from the number."""
+        return 0.5 * 10.0 ** -len(self.value_text.partition(".")[2])
+
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """A statement that can be checked, or a single quoted number."""

@@ -9,10 +9,14 @@ import pytest
 from bench.cell import Cell
 from bench.profiles import PROFILES
 from bench.protocol import Protocol, key
+from reports.curves import FIGURES, figure_data, to_csv
+from reports.evidence import gather
+from reports.pages import pages
 from reports.readme import update
 from results.registry import Registry, default_root
 
 README = Path(__file__).parents[1] / "README.md"
+RENDERED = README.parent / "reports" / "rendered"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +57,20 @@ def test_exactly_as_many_filters_are_gone_as_the_rule_says(records):
             continue
         exact = Fraction(str(record.cell["amount"])) * record.metrics.filters_total + Fraction(1, 2)
         assert record.metrics.filters_pruned == floor(exact), record.key
+
+
+def test_the_rendered_reports_are_those_of_the_registry(registry, records):
+    """The pages and the data of the figures; their drawing depends on the version of matplotlib."""
+    for name in sorted({record.profile for record in records}):
+        evidence, folder = gather(PROFILES[name], registry.records(name)), RENDERED / name
+        how = f"run `python -m reports --profile {name}`"
+        for page, text in pages(evidence, registry, folder).items():
+            assert (folder / f"{page}.md").read_text(encoding="utf-8") == text, how
+        found = [figure_data(spec, evidence) for spec in FIGURES if spec.rounds in PROFILES[name].rounds]
+        drawn = [data for data in found if not data.empty]
+        assert {path.stem for path in (folder / "figures").glob("*.svg")} == {data.spec.name for data in drawn}, how
+        for data in drawn:
+            assert (folder / "figures" / f"{data.spec.name}.csv").read_text(encoding="utf-8") == to_csv(data), how
 
 
 def test_the_table_of_the_readme_is_that_of_the_registry(registry):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench import profiles
@@ -39,6 +40,10 @@ def current(cell: Cell) -> dict[str, int | str]:
         return {**known, "score": "theirs:score@01234567"}
 
 
+def _share(cell: Cell, total: int) -> int:
+    return 0 if cell.amount is None else int(cell.amount * total)  # exact: the amounts are whole percents of 100
+
+
 def make(
     cell: str,
     *,
@@ -49,10 +54,10 @@ def make(
     protocol: Protocol | None = None,
     versions: dict[str, int | str] | None = None,
     finished: str = "2026-01-02T00:00:00Z",
-    pruned: int = 0,
+    pruned: int | None = None,
     total: int = 100,
     curve: Curve | None = None,
-    commit: str = "abcdef0123456789",
+    dirty: bool = False,
 ) -> Record:
     where = Cell.parse(cell)
     how = protocol or profiles.get(profile).protocol
@@ -64,7 +69,7 @@ def make(
         test_loss_last=0.5,
         train_accuracy_last=99.0,
         train_loss_last=0.1,
-        filters_pruned=pruned,
+        filters_pruned=_share(where, total) if pruned is None else pruned,
         filters_total=total,
         params=10,
         params_dense=100,
@@ -81,7 +86,7 @@ def make(
         error=None if status in ("done", "diverged") else "Boom: it broke",
         metrics=metrics if status in ("done", "diverged") else None,
         curve=curve or Curve(),
-        environment=ENVIRONMENT,
+        environment=msgspec.structs.replace(ENVIRONMENT, dirty=dirty),
         started="2026-01-01T00:00:00Z",
         finished=finished,
     )
@@ -126,9 +131,8 @@ def full() -> Callable[..., list[Record]]:
             if cell.seed >= limit_seeds:
                 continue
             level = 50.5137 + 0.0113 * (place % 17) + 0.2 * cell.seed
-            pruned = 0 if cell.amount is None else int(cell.amount * 100)  # exact: the amounts are whole percents
             curve = _curve(profile.protocol.epochs, cell.rounds or 0, level)
-            records.append(make(cell.id, profile=name, best=level, last=level - 0.1, pruned=pruned, curve=curve))
+            records.append(make(cell.id, profile=name, best=level, last=level - 0.1, curve=curve))
         return records
 
     return build

@@ -98,26 +98,84 @@ def test_classes_of_methods():
         return kind_of(Setting("vgg13", "cifar10", score, rounds))
 
     assert kind("grasp_t1", 1) == kind("magnitude", 25) == kind("abs_grasp", 25) == kind("base", None)
-    assert len({kind("grasp_t1", 5), kind("grasp_t200", 5), kind("magnitude", 5), kind("random", 5)}) == 4
-    assert kind("grasp_t1", 5) == kind("grasp_t1", 25)
-    assert kind_of(Setting("vgg13", "cifar100"), paired=True) == "base"
+    alone = [kind(score, rounds) for score in ("grasp_t1", "grasp_t200", "random", "uniform") for rounds in (5, 25)]
+    assert len({kind("magnitude", 5), *alone}) == 9
 
 
-def test_the_pool_is_of_one_class_and_leaves_out_scores_of_users(make_record, evidence_of):
-    def runs(score, rounds, *values):
-        name = f"gradient_flow-vgg13-cifar10-{score}-filters75-r{rounds}"
-        return [make_record(f"{name}-s{seed}", best=value) for seed, value in enumerate(values)]
+def runs(make_record, score, rounds, *values, dataset="cifar10", percent=75, **options):
+    name = "base" if score == "base" else f"{score}-filters{percent}-r{rounds}"
+    ids = (f"gradient_flow-vgg13-{dataset}-{name}-s{seed}" for seed in range(len(values)))
+    return [make_record(name, best=value, **options) for name, value in zip(ids, values, strict=True)]
 
+
+def test_the_pool_is_of_one_class_over_all_tables_and_leaves_out_scores_of_users(make_record, evidence_of):
     evidence = evidence_of(
-        *runs("loss", 5, 91.0, 92.0, 93.0),  # sum of squares 2
-        *runs("proposed", 1, 92.0, 92.0, 92.0),
-        *runs("mine", 1, 10.0, 50.0, 90.0),
-        *runs("abs_grasp", 1, 10.0, 50.0, 90.0),  # of Table 2
+        *runs(make_record, "loss", 5, 91.0, 92.0, 93.0),  # sum of squares 2
+        *runs(make_record, "proposed", 1, 92.0, 92.0, 92.0),
+        *runs(make_record, "abs_grasp", 1, 92.0, 93.0, 94.0),  # of Table 2
+        *runs(make_record, "mine", 1, 10.0, 50.0, 90.0),
+        *runs(make_record, "grasp_t1", 25, 10.0, 50.0, 90.0),
     )
-    judgement = quantity_of(1, evidence).judge(LOSS)
-    assert judgement is not None
-    assert judgement.spread is not None
-    assert (judgement.spread.sd, judgement.spread.df, judgement.spread.cells) == (pytest.approx(0.5**0.5), 4, 2)
+    spread = quantity_of(1, evidence).judge(LOSS).spread
+    assert (spread.sd, spread.df, spread.df_per_seed) == (pytest.approx((4 / 6) ** 0.5), 6, 3)
+    own = quantity_of(2, evidence).judge(Setting("vgg13", "cifar10", "grasp_t1", 25)).spread
+    assert (own.sd, own.df) == (40, 2)
+
+
+def test_a_base_gets_one_verdict_in_every_table(make_record, evidence_of):
+    evidence = evidence_of(
+        *runs(make_record, "base", None, 69.5, 69.6, 69.7, dataset="cifar100"),
+        *runs(make_record, "loss", 1, 68.5, 69.6, 69.7, dataset="cifar100", percent=65),
+    )
+    first, second, third = (quantity_of(n, evidence).judge(Setting("vgg13", "cifar100")) for n in (1, 2, 3))
+    assert first == second
+    assert first.spread == third.spread
+    assert first.spread.df == 4
+
+
+def test_changes_share_their_base_and_so_some_degrees_of_freedom(make_record, evidence_of):
+    evidence = evidence_of(
+        *runs(make_record, "base", None, 69.5, 69.6, 69.7, dataset="cifar100"),
+        *runs(make_record, "loss", 1, 68.5, 68.6, 68.8, dataset="cifar100", percent=65),
+        *runs(make_record, "proposed", 1, 68.5, 68.6, 68.8, dataset="cifar100", percent=65),
+    )
+    spread = quantity_of(3, evidence).judge(Setting("vgg13", "cifar100", "loss", 1)).spread
+    assert spread.df == pytest.approx(4 * 4 / 5)  # two cells of three seeds have 4 degrees; 4/(k + 3) of them count
+
+
+def test_rounding_of_the_printed_number_widens_the_intervals(make_record, evidence_of):
+    evidence = evidence_of(*runs(make_record, "base", None, 93.0, 93.1, 93.2))
+    found = quantity_of(1, evidence).judge(Setting("vgg13", "cifar10"))
+    reach = 4.3027 * 0.1 * (2 / 3) ** 0.5  # printed as 93.1, so up to 0.05 away
+    assert found.interval == (pytest.approx(-reach - 0.05, abs=1e-4), pytest.approx(reach + 0.05, abs=1e-4))
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"pruned": 10}, "other filters removed than the protocol says: -65; 75 expected"),
+        ({"dirty": True}, "3 of 3 runs were made by source that is not committed"),
+        ({"status": "diverged"}, "3 of 3 seeds diverged"),
+    ],
+)
+def test_runs_that_cannot_stand_for_the_paper_get_no_verdict(options, reason, make_record, evidence_of):
+    found = quantity_of(1, evidence_of(*runs(make_record, "loss", 5, 91.0, 91.1, 91.2, **options))).judge(LOSS)
+    assert (found.verdict, found.reason) == (Verdict.NOT_COMPARABLE, reason)
+
+
+def test_a_base_that_diverged_is_a_selection_too(make_record, evidence_of):
+    bases = runs(make_record, "base", None, 69.5, 69.6, dataset="cifar100")
+    lost = make_record("gradient_flow-vgg13-cifar100-base-s2", status="diverged")
+    pruned = runs(make_record, "loss", 1, 68.5, 68.6, 68.8, dataset="cifar100", percent=65)
+    found = quantity_of(3, evidence_of(*bases, lost, *pruned)).judge(Setting("vgg13", "cifar100", "loss", 1))
+    assert found.verdict == Verdict.NOT_COMPARABLE
+    assert found.reason == "1 of 3 seeds of the base diverged, and the others are a selection"
+
+
+def test_cells_that_failed_are_unfinished_but_not_missing(make_record, evidence_of):
+    evidence = evidence_of(make_record(CELL, status="timeout"))
+    assert CELL not in [cell.id for cell in evidence.missing()]
+    assert CELL in [cell.id for cell in evidence.unfinished()]
 
 
 def test_a_diverged_seed_makes_the_mean_of_the_others_a_selection(make_record, evidence_of):

@@ -9,6 +9,7 @@ from reports.figures import caption, draw, write
 from results import published
 from results.record import Curve
 
+PAPER = profiles.get("paper")
 VGG5 = FigureSpec(5, "vgg13", 5)
 CELL = "gradient_flow-vgg13-cifar10-magnitude-filters75-r5-s"
 
@@ -65,7 +66,7 @@ def test_a_panel_without_data_lists_what_is_absent(make_record, evidence_of):
     assert left.pruned_after == (1, 2)
     assert left.absent[:3] == ("Magnitude s1: diverged", "Magnitude s2: missing", "Proposed s0 s1 s2: missing")
     assert right.series == ()
-    figure = draw(figure_data(VGG5, evidence_of(done, diverged)))
+    figure = draw(figure_data(VGG5, evidence_of(done, diverged)), PAPER)
     assert [len(axis.lines) for axis in figure.axes] == [2, 0]  # the test curve and the marks of the rounds
     (listed,) = figure.axes[1].texts
     assert listed.get_text().splitlines()[1:] == list(right.absent)
@@ -74,10 +75,10 @@ def test_a_panel_without_data_lists_what_is_absent(make_record, evidence_of):
 
 def test_the_axis_leaves_out_the_start_of_training(make_record, evidence_of):
     record = make_record(f"{CELL}0", curve=curve(1.0, 80.0, 90.0))
-    axis = draw(figure_data(VGG5, evidence_of(record))).axes[0]
+    axis = draw(figure_data(VGG5, evidence_of(record)), PAPER).axes[0]
     assert axis.get_ylim()[0] == 60.0
     near = make_record(f"{CELL}0", curve=curve(70.0, 80.0, 90.0))
-    assert 65 < draw(figure_data(VGG5, evidence_of(near))).axes[0].get_ylim()[0] < 70
+    assert 65 < draw(figure_data(VGG5, evidence_of(near)), PAPER).axes[0].get_ylim()[0] < 70
 
 
 def test_the_caption_says_n_protocol_and_what_is_absent(make_record, evidence_of):
@@ -90,9 +91,9 @@ def test_the_caption_says_n_protocol_and_what_is_absent(make_record, evidence_of
 def test_writing_twice_changes_no_byte(full, tmp_path):
     evidence = gather(profiles.get("demo"), full("demo"))
     data = figure_data(FigureSpec(4, "vgg13", 1), evidence)
-    before = {path.name: path.read_bytes() for path in write(data, tmp_path)}
+    before = {path.name: path.read_bytes() for path in write(data, tmp_path, profiles.get("demo"))}
     assert set(before) == {"figure04.svg", "figure04.png", "figure04.csv"}
-    assert {path.name: path.read_bytes() for path in write(data, tmp_path)} == before
+    assert {path.name: path.read_bytes() for path in write(data, tmp_path, profiles.get("demo"))} == before
     assert b"<dc:date>" not in before["figure04.svg"]
 
 
@@ -100,7 +101,23 @@ def test_the_settings_of_a_user_do_not_change_a_figure(full, tmp_path):
     from matplotlib import rc_context
 
     data = figure_data(FigureSpec(4, "vgg13", 1), gather(profiles.get("demo"), full("demo")))
-    plain = write(data, tmp_path / "plain")
+    plain = write(data, tmp_path / "plain", profiles.get("demo"))
     with rc_context({"font.size": 20, "lines.linewidth": 9, "axes.facecolor": "black"}):
-        other = write(data, tmp_path / "other")
+        other = write(data, tmp_path / "other", profiles.get("demo"))
     assert [path.read_bytes() for path in plain] == [path.read_bytes() for path in other]
+
+
+def test_a_figure_without_a_curve_is_no_file(make_record, evidence_of, tmp_path):
+    drawn = figure_data(VGG5, evidence_of(make_record(f"{CELL}0", curve=curve(10.0, 20.0, 30.0))))
+    assert len(write(drawn, tmp_path, PAPER)) == len(list(tmp_path.iterdir())) == 3
+    assert write(figure_data(VGG5, evidence_of()), tmp_path, PAPER) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_what_is_drawn_is_in_the_legend_and_the_title_says_what_it_is_not(make_record, evidence_of):
+    record = make_record(f"{CELL}0", curve=curve(10.0, 20.0, 30.0), profile="mini")
+    mini = evidence_of(record, profile="mini")
+    figure = draw(figure_data(VGG5, mini), mini.profile)
+    assert [text.get_text() for text in figure.legends[0].texts] == ["Magnitude", "test", "train", "pruning rounds"]
+    assert figure.get_suptitle() == "profile mini: not comparable with the paper"
+    assert draw(figure_data(VGG5, evidence_of()), PAPER).get_suptitle() == ""

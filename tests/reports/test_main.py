@@ -35,7 +35,7 @@ def test_readme_check_fails_until_it_is_rewritten(registry, tmp_path, capsys):
 
 def test_power_prints_the_table(capsys):
     assert main(["power"]) == 0
-    assert "EQUIVALENT %" in capsys.readouterr().out
+    assert "% at 0.5" in capsys.readouterr().out
 
 
 def test_reports_load_without_torch():

@@ -9,6 +9,7 @@ from reports import overview
 from reports.evidence import gather
 from reports.pages import render
 from reports.places import default_out, linker
+from reports.prices import prices
 from results import published
 from results.registry import Problem, Registry, default_root
 
@@ -98,7 +99,8 @@ def test_the_overview_counts(demo):
 
 def test_what_a_file_says_is_text_and_not_markup(registry):
     registry.problems.append(Problem(registry.root / "x.json", "<b>bold</b>"))
-    page = overview.page(gather(profiles.get("nightly"), ()), (), registry, {})
+    nothing = gather(profiles.get("nightly"), ())
+    page = overview.page(nothing, (), prices(nothing), registry, {})
     assert "- `x.json`: &lt;b&gt;bold&lt;/b&gt;" in page
 
 
@@ -106,7 +108,7 @@ def test_the_overview_counts_verdicts_and_what_was_left_out(make_record, registr
     from bench.protocol import Protocol
 
     for seed in (0, 1):
-        registry.put(make_record(f"gradient_flow-vgg13-cifar10-base-s{seed}", best=93.0 + 0.1 * seed, last=93.0))
+        registry.put(make_record(f"gradient_flow-vgg13-cifar10-base-s{seed}", best=93.0 + 0.02 * seed, last=93.0))
     registry.put(make_record("gradient_flow-vgg13-cifar10-base-s2", protocol=Protocol(epochs=3)))
     registry.put(make_record("gradient_flow-vgg13-cifar10-base-s3", status="out_of_memory"))
     render("paper", registry, tmp_path / "out")

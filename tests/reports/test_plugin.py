@@ -34,7 +34,7 @@ def test_the_report_is_rendered_once_and_its_place_is_printed(session, pytester)
     result = session()
     index = pytester.path / "rendered" / "nightly" / "index.html"
     assert [line for line in result.outlines if line.startswith("report")] == [f"report: {index}"]
-    assert "base 91.50 (1)" in (index.parent / "table1.md").read_text()
+    assert "<br>91.50 (1)" in (index.parent / "table1.md").read_text()
 
 
 def test_under_xdist_the_controller_renders(session, pytester):

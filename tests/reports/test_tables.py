@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 
 from reports import markdown
 from reports.evidence import Setting
-from reports.tables import expected_pruned, table, tables
+from reports.filters import expected_pruned
+from reports.prices import prices
+from reports.tables import Context, home
+from reports.tables import table as build
 from reports.verdicts import Verdict
 from results import published
 
@@ -18,6 +21,10 @@ def no_link(_record):
 
 def key_link(record):
     return f"{record.key[:-9]}.json"
+
+
+def table(number, evidence, link):
+    return build(number, evidence, Context(link, prices(evidence)))
 
 
 def find(view, setting):
@@ -43,7 +50,8 @@ def test_tables_1_and_2_have_the_layout_of_the_paper(evidence_of):
         view = table(number, evidence_of(), no_link)
         assert [group.heading for group in view.groups] == ["CIFAR-10", "CIFAR-100"]
         assert [(c.rounds, c.label) for c in view.groups[0].columns] == list(product((1, 5, 25), scores))
-        assert [row.label for row in view.groups[1].rows] == ["VGG-13, 65%", "MobileNet-V1, 65%", "ResNet-56, 50%"]
+        assert [row.label for row in view.groups[1].rows] == ["VGG-13", "MobileNet-V1", "ResNet-56"]
+        assert [row.pruned for row in view.groups[1].rows] == ["65%", "65%", "50%"]
         assert len(list(view.cells())) == len(published.numbers("gradient_flow", f"Table {number}"))
         assert all(cell.published for cell in view.cells())
 
@@ -65,7 +73,7 @@ def test_every_printed_value_stands_in_its_own_cell(evidence_of):
     """Read back from the views, so that a swapped column or row is seen."""
     names = {"vgg13": "VGG-13", "mobilenet_v1": "MobileNet-V1", "resnet56": "ResNet-56"}
     sets = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
-    for view in tables(evidence_of(), no_link):
+    for view in (table(number, evidence_of(), no_link) for number in (1, 2, 3)):
         shown = {
             (names[c.setting.model], sets[c.setting.dataset], c.setting.score, c.setting.rounds): c.published
             for c in view.cells()
@@ -86,27 +94,49 @@ def test_a_row_in_full(make_record, evidence_of):
     evidence = evidence_of(
         *runs(make_record, "base", 93.0, 93.1, 93.2),
         *runs(make_record, "magnitude", 92.0, 92.1, 92.2, pruned=75),
-        *runs(make_record, "loss", 90.0, 90.1, pruned=74),
+        *runs(make_record, "loss", 90.0, 90.1, pruned=75),
     )
     lines = markdown.page(table(1, evidence, key_link), "run it").splitlines()
-    row = next(line for line in lines if line.startswith("| VGG-13"))
+    row = next(line for line in lines if line.startswith("| VGG-13")).split(" | ")
     stem = "gradient_flow-vgg13-cifar10"
-    assert row.split(" | ")[0] == (
-        "| VGG-13, 75%<br>base 93.10 ± 0.10 (3)<br>last 92.10 ± 0.10 (3)<br>paper 93.1<br>**EQUIVALENT** +0.00<br>"
-        f"[s0]({stem}-base-s0.json) [s1]({stem}-base-s1.json) [s2]({stem}-base-s2.json)"
+
+    def linked(name, *seeds):
+        return " ".join(f'<a id="{stem}-{name}-s{n}"></a>[s{n}]({stem}-{name}-s{n}.json)' for n in seeds)
+
+    assert row[0] == (
+        f"| VGG-13<br>93.10 ± 0.10 (3)<br>last 92.10 ± 0.10 (3)<br>paper 93.1†<br>**EQUIVALENT** +0.00<br>"
+        f"{linked('base', 0, 1, 2)}"
     )
-    assert row.split(" | ")[2] == (
+    assert row[1] == "75%"
+    assert row[3].startswith(
         "90.05 ± 0.07 (2)<br>last 89.05 ± 0.07 (2)<br>paper 92.01<br>**DIFFERS** -1.96<br>"
-        f"[s0]({stem}-loss-filters75-r1-s0.json) [s1]({stem}-loss-filters75-r1-s1.json)<br>missing s2"
+        f"{linked('loss-filters75-r1', 0, 1)}<br>missing s2 ("
     )
-    assert row.split(" | ")[3] == "paper 92.13<br>missing"
+    assert row[4].startswith("paper 92.13<br>missing (")
     assert "To run what is missing: `run it`" in lines
-    # sd: (0.02 + 0.02 + 0.005) / 5 is 0.0949 squared; reach: 2.5706 * 0.0949 * sqrt(1/2 + 1/3) = 0.2226
+    # sd: (0.02 + 0.02 + 0.005) / 5 is 0.0949 squared, times sqrt(1/2 + 1/3) is 0.0866; reach of the 90 % interval
+    # 2.0150 * 0.0866 + 0.005 = 0.1795, of the 95 % interval 2.5706 * 0.0866 + 0.005 = 0.2276
     full = next(line for line in lines if line.startswith("| vgg13 | cifar10 | Loss | 1 | 90.05"))
     assert full == (
-        "| vgg13 | cifar10 | Loss | 1 | 90.05 ± 0.07 (2) | 92.01 | -1.96 | -2.18 to -1.74 | 0.095 (5) "
-        "| **DIFFERS** | by -1.96, beyond the margin of 0.5 | DIFFERS |"
+        "| vgg13 | cifar10 | Loss | 1 | 90.05 ± 0.07 (2) | 92.01 | -1.96 | -2.140 to -1.780 | -2.188 to -1.732 "
+        "| 0.095 (5) | **DIFFERS** | by -1.96, beyond the margin of 0.5 | DIFFERS |"
     )
+
+
+def test_remarks_on_printed_numbers_are_shown(evidence_of):
+    page = markdown.page(table(3, evidence_of(), no_link), "run it")
+    assert "paper -0.51†<br>missing" in page
+    (line,) = (line for line in page.splitlines() if line.startswith("- INCONSISTENT: 69.62-0.51=69.11"))
+    assert line.endswith(": vgg13 cifar100 Loss 25")
+
+
+def test_every_cell_has_one_address(make_record, evidence_of):
+    evidence = evidence_of(*runs(make_record, "base", 93.0), *runs(make_record, "abs_grasp", 92.0))
+    pages = [markdown.page(table(number, evidence, key_link), "") for number in (1, 2, 3)]
+    for setting, number in ((Setting("vgg13", "cifar10"), 1), (Setting("vgg13", "cifar10", "abs_grasp", 1), 2)):
+        anchor = f'<a id="{setting.cell(0).id}"></a>'
+        assert [page.count(anchor) for page in pages] == [home(setting) == n for n in (1, 2, 3)]
+        assert home(setting) == number
 
 
 def test_diverged_failed_and_missing_are_three_different_things(make_record, evidence_of):
@@ -118,7 +148,7 @@ def test_diverged_failed_and_missing_are_three_different_things(make_record, evi
         (1, "failed", "timeout"),
         (2, "missing", ""),
     ]
-    assert markdown.cell(view, "best").endswith("diverged s0<br>failed: timeout s1<br>missing s2")
+    assert markdown.cell(view, "best").endswith("<br>missing s2 (16.2 h)")
 
 
 def test_table_3_is_judged_on_pairs(make_record, evidence_of):
@@ -145,8 +175,8 @@ def test_kept_filters_are_exact(make_record, evidence_of):
         *runs(make_record, "loss", 90.0, 91.0, pruned=76), *runs(make_record, "magnitude", 90.0, pruned=75)
     )
     view = table(1, evidence, no_link)
-    wrong = find(view, Setting("vgg13", "cifar10", "loss", 1)).kept
-    right = find(view, Setting("vgg13", "cifar10", "magnitude", 1)).kept
+    wrong = find(view, Setting("vgg13", "cifar10", "loss", 1)).removed
+    right = find(view, Setting("vgg13", "cifar10", "magnitude", 1)).removed
     assert (wrong.judgement.verdict, wrong.judgement.reason) == (Verdict.DIFFERS, "+1; 75 expected")
     assert right.judgement.verdict == Verdict.EQUIVALENT
     page = markdown.page(view, "")
@@ -157,7 +187,7 @@ def test_kept_filters_are_exact(make_record, evidence_of):
 def test_kept_filters_of_the_released_arithmetic_are_not_judged(make_record, evidence_of):
     records = runs(make_record, "loss", 90.0, pruned=71, profile="released")
     view = find(table(1, evidence_of(*records, profile="released"), no_link), Setting("vgg13", "cifar10", "loss", 1))
-    assert (view.kept.expected, view.kept.judgement.verdict) == (None, Verdict.NOT_COMPARABLE)
+    assert (view.removed.expected, view.removed.judgement.verdict) == (None, Verdict.NOT_COMPARABLE)
 
 
 def test_scores_of_users_are_extra_columns(make_record, evidence_of):

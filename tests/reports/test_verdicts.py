@@ -15,6 +15,7 @@ from reports.verdicts import (
     outcome,
     pooled,
     seeds_needed,
+    sharing_a_base,
     standard_error,
     welch,
 )
@@ -23,7 +24,7 @@ OURS = (92.0, 92.2, 92.1)  # mean 92.1
 
 
 def judge(published, sd, df=20.0, ours=OURS, replicates=3, **options):
-    spread = None if sd is None else Spread(sd, df, cells=10)
+    spread = None if sd is None else Spread(sd, df, df_per_seed=10)
     return compare(ours, published, replicates=replicates, spread=spread, **{"margin": 0.5, **options})
 
 
@@ -64,7 +65,7 @@ def test_consistent_that_no_number_of_seeds_decides():
 def test_consistent_says_how_many_seeds_decide():
     found = judge(91.9, sd=0.3)
     assert found.verdict == Verdict.CONSISTENT
-    assert found.reason == f"{found.seeds} seeds of ours would decide"
+    assert found.reason == f"{found.seeds} seeds of ours would decide, if the difference stayed"
     decided = [
         outcome(found.difference, standard_error(0.3, n, 3), 20 + 10 * (n - 3), 0.5) != Verdict.CONSISTENT
         for n in range(4, found.seeds + 1)
@@ -96,6 +97,20 @@ def test_too_few_and_missing():
 def test_without_any_spread_the_difference_itself_decides(published, verdict):
     found = judge(published, sd=0.0, ours=(92.0, 92.0), bound=0.0)  # 91.5 is exactly the margin away, which is too far
     assert found.verdict == found.bound_verdict == verdict
+
+
+def test_a_printed_number_was_rounded():
+    # Reach 1.7247 * 0.0816 = 0.141: the difference of 0.35 is equivalent to a number that is exact, not to 91.8 or so.
+    assert judge(91.75, sd=0.1).verdict == judge(91.75, sd=0.1, rounding=0.005).verdict == Verdict.EQUIVALENT
+    assert judge(91.75, sd=0.1, rounding=0.05).verdict == Verdict.DIFFERS
+    # Reach 2.0860 * 0.2449 = 0.511 leaves out 0 at 0.54, but not if the mean was half a tenth nearer.
+    assert judge(91.56, sd=0.3, rounding=0.005).verdict == Verdict.DIFFERS
+    assert judge(91.56, sd=0.3, rounding=0.05).verdict == Verdict.CONSISTENT
+
+
+def test_changes_against_a_shared_base_by_hand():
+    assert sharing_a_base(Spread(0.4, 2, 1)) == Spread(0.4, 2, 1)  # one cell shares with nobody
+    assert sharing_a_base(Spread(0.4, 12, 6)) == Spread(0.4, pytest.approx(12 * 4 / 9), pytest.approx(6 * 4 / 9))
 
 
 def test_the_printed_bound_can_change_the_outcome():
