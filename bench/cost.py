@@ -1,17 +1,21 @@
-"""What running a cell will take: from records of the same kind where there are any, else from arithmetic."""
+"""What running a cell will take: from records of the same kind where there are any, else from arithmetic.
+
+A pruned run is cheaper than a base run by a factor that depends on model, score and rounds, and the score itself costs;
+so a record speaks first for its own cell with other seeds, then for pruned cells, or base cells, of its model.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from bench.cell import Cell
+from bench.cell import BASE, Cell
 from bench.profiles import Profile
 from bench.protocol import Protocol
 from results.record import Record
 
 Source = Literal["measured", "scaled", "assumed"]
-"""Measured on the same model and data set; scaled from other cells of the profile; or an assumed speed."""
+"""Measured on the same cell with another seed; scaled from other cells of the profile; or an assumed speed."""
 
 _MACS = {"vgg13": 228.3e6, "mobilenet_v1": 46.4e6, "resnet56": 125.8e6}  # dense, 32 × 32 pixels, width 1
 _PARAMETERS = {"vgg13": 9.4e6, "mobilenet_v1": 3.2e6, "resnet56": 0.86e6}
@@ -48,20 +52,45 @@ class Total:
 def estimates(cells: Iterable[Cell], profile: Profile, records: Sequence[Record], device: str) -> dict[Cell, Estimate]:
     """The estimate of each of ``cells``; ``records`` are those of the profile, ``device`` is cpu or cuda."""
     kind = device.partition(":")[0]
-    seen = [record for record in records if _usable(record, kind)]
-    speeds = [_speed(record, profile.protocol) for record in seen]
-    speed = median(speeds) if speeds else _SPEED[kind]
-    same: dict[tuple[str, str], list[float]] = {}
-    for record in seen:
-        name = (str(record.cell["model"]), str(record.cell["dataset"]))
-        same.setdefault(name, []).append(record.costs.seconds_total)
-    found = {}
-    for cell in cells:
-        times = same.get((cell.model, cell.dataset))
-        seconds = median(times) if times else multiply_adds(cell.model, cell.dataset, profile.protocol) / speed
-        source: Source = "measured" if times else "scaled" if speeds else "assumed"
-        found[cell] = Estimate(seconds=seconds, disk_bytes=_disk(cell, profile.protocol), source=source)
-    return found
+    alike: dict[tuple[object, ...], list[float]] = {}  # seconds, and seconds per multiply-add of the dense network
+    for record in records:
+        cell, seconds = _cell(record), record.costs.seconds_total
+        if cell is None or not _usable(record, kind):
+            continue
+        alike.setdefault(_place(cell), []).append(seconds)
+        for group in _groups(cell):
+            alike.setdefault(group, []).append(seconds / multiply_adds(cell.model, cell.dataset, profile.protocol))
+    return {cell: _estimate(cell, profile.protocol, alike, _SPEED[kind]) for cell in cells}
+
+
+def _estimate(
+    cell: Cell, protocol: Protocol, alike: Mapping[tuple[object, ...], list[float]], speed: float
+) -> Estimate:
+    disk = _disk(cell, protocol)
+    if times := alike.get(_place(cell)):
+        return Estimate(seconds=median(times), disk_bytes=disk, source="measured")
+    work = multiply_adds(cell.model, cell.dataset, protocol)
+    for group in _groups(cell):
+        if rates := alike.get(group):
+            return Estimate(seconds=work * median(rates), disk_bytes=disk, source="scaled")
+    return Estimate(seconds=work / speed, disk_bytes=disk, source="assumed")
+
+
+def _place(cell: Cell) -> tuple[object, ...]:
+    """All that tells a cell from another but its seed."""
+    return cell.model, cell.dataset, cell.score, cell.amount, cell.rounds
+
+
+def _groups(cell: Cell) -> tuple[tuple[object, ...], ...]:
+    """Cells that cost alike in proportion to the dense network, the most alike first."""
+    base = cell.score == BASE
+    return (
+        (cell.model, cell.score, cell.rounds),
+        (cell.model, base, cell.rounds),
+        (cell.model, base),
+        (base,),
+        (),
+    )
 
 
 def total(found: Iterable[Estimate]) -> Total:
@@ -95,15 +124,18 @@ def multiply_adds(model: str, dataset: str, protocol: Protocol) -> float:
     return protocol.epochs * (3 * train + test) * forward
 
 
+def _cell(record: Record) -> Cell | None:
+    """The cell of a record, which may be of another version of this project."""
+    try:
+        return Cell.from_dict(record.cell)
+    except (ValueError, TypeError, ArithmeticError):
+        return None
+
+
 def _usable(record: Record, kind: str) -> bool:
     """Whether this kind of device did the work; a cell that came from the stage cache cost only its loading."""
     costs = record.costs
     return record.final and record.environment.device.startswith(kind) and costs.stages_run > 0 < costs.seconds_total
-
-
-def _speed(record: Record, protocol: Protocol) -> float:
-    work = multiply_adds(str(record.cell["model"]), str(record.cell["dataset"]), protocol)
-    return work / record.costs.seconds_total
 
 
 def _disk(cell: Cell, protocol: Protocol) -> int:

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from bench.__main__ import main
@@ -45,6 +46,30 @@ def test_an_estimate_says_what_it_rests_on():
     assert found[RESNET].source == "scaled"
     assert found[RESNET].seconds == pytest.approx(20 * 125.8 / 228.3)
     assert total(found.values()).sources == {"measured": 1, "scaled": 1}
+
+
+def test_cells_that_are_most_alike_speak_first():
+    def pruned(score, rounds, seed=0, model="vgg13"):
+        name = f"gradient_flow-{model}-digits-{score}-filters75-r{rounds}-s{seed}"
+        return Cell.parse(name)
+
+    records = [
+        record(VGG, 100),
+        record(pruned("loss", 1), 10),
+        record(pruned("proposed", 1), 14),
+        record(pruned("abs_grasp", 3), 50),
+    ]
+    wanted = [pruned("loss", 1, seed=1), pruned("magnitude", 1), pruned("magnitude", 5), RESNET]
+    found = estimates(wanted, DEMO, records, "cpu")
+    assert [found[cell].source for cell in wanted] == ["measured", "scaled", "scaled", "scaled"]
+    # The same cell, pruned cells of as many rounds, pruned cells, and a base run of another model.
+    by_work = 125.8 / 228.3
+    assert [found[cell].seconds for cell in wanted] == pytest.approx([10, 12, 14, 100 * by_work])
+
+
+def test_records_of_cells_that_nobody_knows_are_no_measure():
+    strange = msgspec.structs.replace(record(VGG, 1), cell={"colour": "red"})
+    assert estimates([VGG], DEMO, [strange], "cpu")[VGG].source == "assumed"
 
 
 def test_what_cost_nothing_or_failed_or_ran_elsewhere_is_no_measure():
