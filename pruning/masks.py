@@ -11,8 +11,10 @@ from math import ceil
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from pruning.amounts import Amount, count
+from pruning.names import unknown
 
 Scores = Mapping[str, Tensor]
 Mask = dict[str, Tensor]
@@ -133,19 +135,43 @@ def floor_count(floor: Amount | None, size: int) -> int:
 def zero_(net: nn.Module, mask: Mapping[str, Tensor]) -> None:
     """Set to zero, in place, what ``mask`` removes; works on any network.
 
-    A name is a parameter (a weight mask of its shape) or a module (a filter mask over its output channels: its weight
-    rows and bias go). A batch norm that follows is not touched, so for filters this equals removal only where
-    ``pruning.surgery`` would say so. Raises KeyError for a name that the network does not have.
+    A name is a parameter (a weight mask of its shape) or a convolution or linear layer (a filter mask over its output
+    channels: its weight rows and bias go). A batch norm that follows is not touched, so for filters this equals removal
+    only where ``pruning.surgery`` would say so. Raises KeyError for a name that the network does not have, ValueError
+    for a mask that does not fit, TypeError for another kind of layer.
     """
     parameters, modules = dict(net.named_parameters()), dict(net.named_modules())
     for name, keep in mask.items():
         if name in parameters:
+            _check_fits(name, keep, parameters[name].shape)
             parameters[name].mul_(keep.to(parameters[name].device))
-            continue
-        if name not in modules:
+        elif name in modules:
+            for parameter in _rows_of(name, modules[name]):
+                _check_fits(name, keep, parameter.shape[:1])
+                parameter[~keep.to(parameter.device)] = 0
+        else:
             raise KeyError(f"the network has no parameter or module called {name!r}")
-        for parameter in modules[name].parameters(recurse=False):
-            parameter[~keep.to(parameter.device)] = 0
+
+
+def _rows_of(name: str, module: nn.Module) -> list[nn.Parameter]:
+    """The parameters of a layer that its output channels index first. Raises TypeError where it is no such layer."""
+    transposed = getattr(module, "transposed", False)
+    if not isinstance(module, nn.modules.conv._ConvNd | nn.Linear) or transposed or is_parametrized(module):
+        raise TypeError(
+            f"{name} is a {type(module).__name__}, whose output channels cannot be zeroed here; "
+            "a mask may name a plain convolution or linear layer, or a parameter"
+        )
+    own = dict(module.named_parameters(recurse=False))
+    if not set(own) <= {"weight", "bias"}:
+        raise TypeError(f"the weight of {name} is computed from {', '.join(own)}; remove that first")
+    return list(own.values())
+
+
+def _check_fits(name: str, keep: Tensor, shape: torch.Size) -> None:
+    if keep.dtype != torch.bool or keep.shape != shape:
+        raise ValueError(
+            f"the mask of {name} must be a bool tensor of shape {list(shape)}, not {keep.dtype} {list(keep.shape)}"
+        )
 
 
 def _budget(
@@ -156,6 +182,9 @@ def _budget(
     protected: Collection[str],
 ) -> tuple[int, Mask, Mask]:
     """How many are to be gone in all, which are gone already, and which must stay. Raises where that cannot be met."""
+    if not scores:
+        raise ValueError("there are no scores, so there is nothing to prune")
+    _check_protected(scores, protected)
     alive = _alive(scores, previous)
     stays = kept_by_floor(scores, alive, floor, protected)
     total = sum(score.numel() for score in scores.values())
@@ -165,11 +194,21 @@ def _budget(
     return target, gone, stays
 
 
+def _check_protected(scores: Scores, protected: Collection[str]) -> None:
+    if isinstance(protected, str):
+        raise ValueError(f"protected is the text {protected!r}; it must be a collection of names, as [{protected!r}]")
+    for name in protected:
+        if name not in scores:
+            raise unknown("scored tensor", name, scores)
+
+
 def _alive(scores: Scores, previous: Mapping[str, Tensor] | None) -> Mask:
     if previous is None:
         return {name: torch.ones_like(score, dtype=torch.bool) for name, score in scores.items()}
     if list(previous) != list(scores) or any(previous[name].shape != scores[name].shape for name in scores):
         raise ValueError("the previous mask must have the names and shapes of the scores, in the same order")
+    if any(keep.dtype != torch.bool for keep in previous.values()):
+        raise ValueError("the previous mask must be of bool tensors, True where something is still there")
     return {name: previous[name].to(score.device) for name, score in scores.items()}
 
 
@@ -195,12 +234,26 @@ def _largest_remainder(
 ) -> dict[str, int]:
     """``target`` dealt out in proportion to ``sizes``, within bounds; each unit goes where most is owed, ties by order.
 
-    Started from zero this is the method of largest remainders; started from earlier counts it never takes back.
+    Started from zero this is the method of largest remainders; started from earlier counts it never takes back. What is
+    owed is counted in units of 1/whole, so that it is an integer. Every unit that is owed more than a limit is dealt;
+    the limit is found by bisection, and of those owed exactly it, the first.
     """
     whole = sum(sizes.values())
-    dealt = {name: lowest[name] for name in sizes}
-    for _ in range(target - sum(lowest.values())):
-        open_ = [name for name in sizes if dealt[name] < highest[name]]
-        most = max(open_, key=lambda name: Fraction(target * sizes[name], whole) - dealt[name])
-        dealt[most] += 1
-    return dealt
+    owed = {name: target * size - lowest[name] * whole for name, size in sizes.items()}
+
+    def dealt(limit: int) -> dict[str, int]:
+        """Units owed more than ``limit``, after the lowest: the j-th from 0 is owed that much less j whole."""
+        return {name: min(max(0, -((limit - owed[name]) // whole)), highest[name] - lowest[name]) for name in sizes}
+
+    number = target - sum(lowest.values())
+    low, high = min(owed.values(), default=0) - whole * (number + 1), max(owed.values(), default=0)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if sum(dealt(middle).values()) <= number else (middle + 1, high)
+    some, all_ = dealt(low), dealt(low - 1)
+    left = number - sum(some.values())
+    for name in sizes:
+        if left > 0 and all_[name] > some[name]:
+            some[name] += 1
+            left -= 1
+    return {name: lowest[name] + some[name] for name in sizes}

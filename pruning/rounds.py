@@ -54,6 +54,8 @@ def round_mask(
     ``scores`` and ``previous`` (True: still there) run over the unpruned network's filters, [channels] per layer;
     scores of filters that are gone are not looked at. Raises ValueError where the amount cannot be met.
     """
+    if not 1 <= k <= rounds:
+        raise ValueError(f"round {k} of {rounds} does not exist; rounds count from 1")
     share = amounts.cumulative(amount, rounds, rule.schedule)[k - 1]
     if rule.allocation == "uniform":
         return masks.uniform_mask(scores, share, floor=FLOOR, previous=previous, protected=net.protected)
@@ -66,7 +68,7 @@ def round_mask(
         scores, gone = _revived(net, scores, gone)
     stays = _stays(net, scores, gone, rule)
     mask = masks.ranked(scores, target, gone=gone, stays=stays, duplicated=duplicated)
-    return _at_least_one(mask, scores, previous) if rule.floor == "released" else mask
+    return _at_least_one(mask, scores, gone) if rule.floor == "released" else mask
 
 
 def _entries_gone(
@@ -87,7 +89,7 @@ def _entries_gone(
         return amounts.count(share, total)
     if _residual(net):
         percent = amounts.integer_percentages(amount, rounds, rule.schedule)[k - 1]
-        return total - floor(Fraction(percent, 100) * total)
+        return floor(Fraction(100 - percent, 100) * total)
     return before + floor(amounts.ratios(amount, rounds, rule.schedule)[k - 1] * (total - before))
 
 
@@ -114,11 +116,12 @@ def _revived(net: Prunable, scores: Scores, gone: Mask) -> tuple[Scores, Mask]:
     return scores, {layer: torch.zeros_like(part) if layer in back else part for layer, part in gone.items()}
 
 
-def _at_least_one(mask: Mask, scores: Scores, previous: Mapping[str, Tensor]) -> Mask:
-    """The highest-scoring filter of those left so far, put back in every emptied layer; the total undershoots."""
+def _at_least_one(mask: Mask, scores: Scores, gone: Mask) -> Mask:
+    """The highest-scoring filter of those in the ranking, put back in every emptied layer; the total undershoots."""
     for layer, keep in mask.items():
         if not keep.any():
-            keep[int(torch.argmax(scores[layer].masked_fill(~previous[layer], -torch.inf)))] = True
+            candidates = scores[layer].masked_fill(gone[layer], -torch.inf)
+            keep[int(torch.argsort(candidates, stable=True)[-1])] = True
     return mask
 
 

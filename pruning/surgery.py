@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pruning.models.architecture import Kept, Prunable, kept_channels
+from pruning.models.norms import norm_options, set_norm_options
 from pruning.names import unknown
 
 
@@ -19,7 +20,7 @@ def shrink(net: nn.Module, mask: Mapping[str, Tensor]) -> nn.Module:
     """A new, smaller network that keeps the channels where ``mask`` is True.
 
     ``mask`` maps a prunable layer to a bool tensor over the channels ``net`` has now; layers not in it stay whole.
-    ``net`` is left alone. Layers keep their names, dtype, device and train/eval mode.
+    ``net`` is left alone. Layers keep their names, dtype, device, train/eval mode and batch norm's eps and momentum.
     Raises TypeError for a network that declares no structure, ValueError for a mask that does not fit it.
     """
     declared = _declared(net)
@@ -39,6 +40,7 @@ def with_channels(net: nn.Module, kept: Mapping[str, Kept]) -> nn.Module:
 
     Channels that ``net`` no longer has come back as zeros. Raises as :func:`shrink` does.
     """
+    net = getattr(net, "_orig_mod", net)  # what torch.compile wraps
     declared = _declared(net)
     for layer in kept:
         if layer not in declared.filters:
@@ -47,15 +49,24 @@ def with_channels(net: nn.Module, kept: Mapping[str, Kept]) -> nn.Module:
     narrowed = {layer: tuple(left) for layer, left in kept.items() if tuple(left) != whole.get(layer)}
     with torch.random.fork_rng(devices=[]):
         other = declared.rebuilt(replace(declared.architecture, kept=narrowed))
-    first = next(net.parameters())
-    other.to(dtype=first.dtype, device=first.device)
+    _place_like(net, other)
     transfer(net, other)
+    set_norm_options(other, norm_options(net))
     for name, parameter in net.named_parameters():
         other.get_parameter(name).requires_grad_(parameter.requires_grad)
     modes = {name: module.training for name, module in net.named_modules()}
     for name, module in other.named_modules():
         module.training = modes.get(name, net.training)
     return other
+
+
+def _place_like(net: nn.Module, other: nn.Module) -> None:
+    """Every number of ``other`` in the dtype and on the device that it has in ``net``."""
+    other.to(device=next(net.parameters()).device)
+    there = net.state_dict()
+    for name, tensor in (*other.named_parameters(), *other.named_buffers()):
+        if name in there:  # a buffer that is no state is the new network's own
+            tensor.data = tensor.data.to(dtype=there[name].dtype, device=there[name].device)
 
 
 @torch.no_grad()

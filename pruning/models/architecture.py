@@ -30,11 +30,13 @@ class Architecture:
 
     def __post_init__(self) -> None:
         try:
-            width = Decimal(self.width)
+            fits = 0 < Decimal(self.width) <= 4
         except InvalidOperation:
-            width = Decimal(0)
-        if not 0 < width <= 4:
+            fits = False
+        if not fits:
             raise ValueError(f"width is {self.width!r}; it must be a multiplier above 0 and at most 4, as '0.25'")
+        if self.num_classes < 1 or self.in_channels < 1:
+            raise ValueError(f"{self.num_classes} classes of {self.in_channels} channels; both must be at least 1")
 
     def channels(self, count: int) -> int:
         """``count`` channels of the published network at this width, at least one."""

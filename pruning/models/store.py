@@ -9,26 +9,31 @@ from torch import nn
 
 from pruning.models.architecture import Architecture, Prunable
 from pruning.models.build import from_architecture, names
+from pruning.models.norms import norm_options, set_norm_options
 
 
 def save(net: nn.Module, path: Path) -> None:
     """Write ``net``, pruned or not, to one safetensors file. Raises TypeError for a network without an architecture."""
     if not isinstance(net, Prunable) or net.architecture.name not in names():
         raise TypeError(f"{type(net).__name__} has no architecture to save; store its state_dict instead")
+    metadata = {"architecture": json.dumps(net.architecture.to_dict()), "norms": json.dumps(norm_options(net))}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
-    save_file(tensors, path, metadata={"architecture": json.dumps(net.architecture.to_dict())})
+    save_file(tensors, path, metadata=metadata)
 
 
 def load(path: Path) -> nn.Module:
     """The network that :func:`save` wrote, on the CPU. Raises ValueError where the file is something else."""
     try:
         with safe_open(path, framework="pt") as file:
-            description = (file.metadata() or {}).get("architecture")
+            metadata = file.metadata() or {}
     except SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file ({error})") from error
-    if description is None:
+    if "architecture" not in metadata:
         raise ValueError(f"{path} holds tensors but no architecture; it was not written by pruning.models.save")
-    net = from_architecture(Architecture.from_dict(json.loads(description)))
+    net = from_architecture(Architecture.from_dict(json.loads(metadata["architecture"])))
     tensors = load_file(path)
-    net.to(dtype=tensors["classifier.weight"].dtype).load_state_dict(tensors)
+    for name, tensor in net.state_dict(keep_vars=True).items():
+        tensor.data = tensor.data.to(tensors[name].dtype)
+    net.load_state_dict(tensors)
+    set_norm_options(net, json.loads(metadata["norms"]))
     return net

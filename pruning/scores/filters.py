@@ -61,21 +61,21 @@ def distance_from_init(
 def loss(model: nn.Module, batches: Iterable[Batch], *, layers: Layers, temperature: float) -> Scores:
     """sum |theta_i g_i|: absolute per weight, then summed; loss preservation in the tables (PROTOCOLS A.5, A.9)."""
     g = mean_gradient(model, batches, temperature)
-    return {layer: rows(module.weight * g[f"{layer}.weight"]).abs().sum(1) for layer, module in layers.items()}
+    return {layer: rows(module.weight * _of(g, layer)).abs().sum(1) for layer, module in layers.items()}
 
 
 @register("taylor")
 def taylor(model: nn.Module, batches: Iterable[Batch], *, layers: Layers, temperature: float) -> Scores:
     """|sum theta_i g_i|: summed, then absolute; |eq. 3|."""
     g = mean_gradient(model, batches, temperature)
-    return {layer: rows(module.weight * g[f"{layer}.weight"]).sum(1).abs() for layer, module in layers.items()}
+    return {layer: rows(module.weight * _of(g, layer)).sum(1).abs() for layer, module in layers.items()}
 
 
 @register("proposed")
 def proposed(model: nn.Module, batches: Iterable[Batch], *, layers: Layers, temperature: float) -> Scores:
     """sum |theta_i| |theta_i g_i|, the paper's extension of loss preservation (section 4.1)."""
     g = mean_gradient(model, batches, temperature)
-    return {layer: rows(module.weight**2 * g[f"{layer}.weight"]).abs().sum(1) for layer, module in layers.items()}
+    return {layer: rows(module.weight**2 * _of(g, layer)).abs().sum(1) for layer, module in layers.items()}
 
 
 @register("fisher")
@@ -87,7 +87,7 @@ def fisher(model: nn.Module, batches: Iterable[Batch], *, layers: Layers, temper
     squares, number = {layer: torch.zeros_like(module.weight) for layer, module in layers.items()}, 0
     for g in per_batch_gradients(model, batches, temperature):
         for layer, square in squares.items():
-            square += g[f"{layer}.weight"] ** 2
+            square += _of(g, layer) ** 2
         number += 1
     if not number:
         raise ValueError("fisher needs data, and there is not one batch")
@@ -126,7 +126,17 @@ def abs_grasp(model: nn.Module, batches: Iterable[Batch], *, layers: Layers) -> 
 
 def _gradient_norm(model: nn.Module, batches: Iterable[Batch], layers: Layers, temperature: float) -> Scores:
     product = hessian_gradient(model, batches, temperature)
-    return {layer: rows(module.weight * product[f"{layer}.weight"]).sum(1) for layer, module in layers.items()}
+    return {layer: rows(module.weight * _of(product, layer)).sum(1) for layer, module in layers.items()}
+
+
+def _of(numbers: Mapping[str, Tensor], layer: str) -> Tensor:
+    """Those of a layer's weight."""
+    if (weight := f"{layer}.weight") not in numbers:
+        raise ValueError(
+            f"{layer} has no weight of its own to take a gradient by: it is shared with another layer, or computed "
+            "from other parameters"
+        )
+    return numbers[weight]
 
 
 def rows(weight: Tensor) -> Tensor:

@@ -16,18 +16,36 @@ CHUNK = 128
 def chunks(model: nn.Module, batches: Iterable[Batch]) -> Iterator[Batch]:
     """``batches`` cut to at most CHUNK images each.
 
-    In training mode batch norm sees whole batches, so there they are left as they are. Raises ValueError where there
-    is not a single image.
+    Where batch norm looks at the batch, as in training mode, batches are left as they are. Raises ValueError where
+    there is not a single image, or a batch is not one.
     """
-    empty = True
-    for images, labels in batches:
+    empty, whole = True, model.training or any(_looks_at_batch(module) for module in model.modules())
+    for batch in batches:
+        images, labels = _checked(batch)
         empty = empty and not len(images)
-        if model.training:
+        if whole:
             yield images, labels
         else:
             yield from zip(images.split(CHUNK), labels.split(CHUNK), strict=True)
     if empty:
         raise ValueError("this score needs data, and the batches given hold not one image")
+
+
+def _looks_at_batch(module: nn.Module) -> bool:
+    return isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None
+
+
+def _checked(batch: object) -> Batch:
+    """``batch``, if it is a pair of images and as many labels."""
+    expected = "a batch is a pair of tensors: images [N, C, H, W] of floats and labels [N] of integers"
+    if not isinstance(batch, tuple | list) or len(batch) != 2 or not all(isinstance(part, Tensor) for part in batch):
+        raise ValueError(f"{expected}; given was {type(batch).__name__}. One batch alone goes into a list: [(x, y)]")
+    images, labels = batch
+    if not images.is_floating_point() or labels.is_floating_point() or images.shape[:1] != labels.shape:
+        raise ValueError(
+            f"{expected}; given were {images.dtype} {list(images.shape)} and {labels.dtype} {list(labels.shape)}"
+        )
+    return images, labels.long()
 
 
 def total_loss(model: nn.Module, images: Tensor, labels: Tensor, temperature: float) -> Tensor:
@@ -49,9 +67,10 @@ def mean_gradient(model: nn.Module, batches: Iterable[Batch], temperature: float
 
 
 def per_batch_gradients(model: nn.Module, batches: Iterable[Batch], temperature: float) -> Iterator[dict[str, Tensor]]:
-    """The mean gradient of each batch by itself."""
+    """The mean gradient of each batch by itself; of those that hold an image."""
     for batch in batches:
-        yield mean_gradient(model, [batch], temperature)
+        if len(_checked(batch)[0]):
+            yield mean_gradient(model, [batch], temperature)
 
 
 def hessian_gradient(model: nn.Module, batches: Iterable[Batch], temperature: float) -> dict[str, Tensor]:

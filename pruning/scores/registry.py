@@ -50,17 +50,22 @@ def register(
 ) -> Callable[[ScoreFunction], ScoreFunction]:
     """Decorate a function to make it the score called ``name``.
 
-    Raises ValueError where the name is taken or the function asks for an option that does not exist.
+    The same function defined again, as in a notebook, takes its own place. Raises ValueError where the name is taken by
+    another or the function asks for an option that does not exist.
     """
 
     def decorate(function: ScoreFunction) -> ScoreFunction:
-        if name in _SCORES and _SCORES[name].function is not function:
+        if name in _SCORES and _home(_SCORES[name].function) != _home(function):
             raise ValueError(f"a score called {name!r} is registered already; choose another name")
         number = versions.SCORES.get(name, 1) if version is None else version
         _SCORES[name] = from_function(function, name, version=number, sampling=sampling, bn_mode=bn_mode)
         return function
 
     return decorate
+
+
+def _home(function: ScoreFunction) -> tuple[str, str]:
+    return getattr(function, "__module__", ""), getattr(function, "__qualname__", repr(function))
 
 
 def from_function(

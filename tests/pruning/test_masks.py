@@ -1,5 +1,6 @@
 """Masks by hand, then what must hold for all: exact counts, monotone, floors, ties by position."""
 
+import time
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
@@ -10,6 +11,7 @@ import torch.nn.functional as F  # noqa: N812
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from pruning import masks
 from pruning.amounts import count
@@ -285,3 +287,85 @@ def test_zeroing_what_is_not_there() -> None:
     net = nn.Sequential(nn.Linear(2, 2))
     with pytest.raises(KeyError, match="the network has no parameter or module called '1'"):
         masks.zero_(net, {"1": torch.ones(2, dtype=torch.bool)})
+
+
+class Tower(nn.Module):
+    """One of each kind of layer that a filter mask may and may not name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.linear = nn.Conv2d(2, 4, 1), nn.Linear(3, 4)
+        self.up, self.norm = nn.ConvTranspose2d(4, 4, 1), nn.BatchNorm2d(4)
+        self.normed = weight_norm(nn.Conv2d(2, 4, 1))
+
+
+FOUR = torch.tensor([True, False, True, True])
+
+
+@pytest.mark.parametrize(
+    ("name", "mask", "error", "sentence"),
+    [
+        (
+            "conv",
+            FOUR.int(),
+            ValueError,
+            r"of conv must be a bool tensor of shape \[4\], not torch.int32 \[4\]",
+        ),
+        ("conv", FOUR[:3], ValueError, r"of shape \[4\], not torch.bool \[3\]"),
+        ("linear.weight", FOUR, ValueError, r"of shape \[4, 3\], not torch.bool \[4\]"),
+        ("up", FOUR, TypeError, "up is a ConvTranspose2d, whose output channels cannot be zeroed here"),
+        ("norm", FOUR, TypeError, "norm is a BatchNorm2d"),
+        ("normed", FOUR, TypeError, "normed is a ParametrizedConv2d"),
+    ],
+)
+def test_masks_that_cannot_be_applied_change_nothing(
+    name: str, mask: Tensor, error: type[Exception], sentence: str
+) -> None:
+    net = Tower()
+    before = {key: tensor.clone() for key, tensor in net.state_dict().items()}
+    with pytest.raises(error, match=sentence):
+        masks.zero_(net, {name: mask})
+    assert all(torch.equal(tensor, before[key]) for key, tensor in net.state_dict().items())
+
+
+@pytest.mark.parametrize("choose", [masks.global_mask, masks.uniform_mask])
+@pytest.mark.parametrize(
+    ("scores", "options", "sentence"),
+    [
+        ({}, {}, "there are no scores, so there is nothing to prune"),
+        ({"stages.1": FOUR * 1.0}, {"protected": "stages.10"}, "protected is the text 'stages.10'"),
+        ({"stages.1": FOUR * 1.0}, {"protected": ["stage.1"]}, "no scored tensor is called 'stage.1'; did you mean"),
+        ({"a": FOUR * 1.0}, {"previous": {"a": FOUR * 1.0}}, "the previous mask must be of bool tensors"),
+    ],
+)
+def test_wrong_names_and_masks_are_one_sentence(choose, scores, options, sentence) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=sentence):
+        choose(scores, 0.5, **options)
+
+
+def by_hand(target: int, sizes: dict[str, int], lowest: dict[str, int], highest: dict[str, int]) -> dict[str, int]:
+    """Largest remainder as its definition says: unit by unit to whom most is owed."""
+    dealt, whole = dict(lowest), sum(sizes.values())
+    for _ in range(target - sum(lowest.values())):
+        open_ = [name for name in sizes if dealt[name] < highest[name]]
+        dealt[max(open_, key=lambda name: Fraction(target * sizes[name], whole) - dealt[name])] += 1
+    return dealt
+
+
+@given(st.data())
+def test_dealing_out_at_once_is_dealing_out_one_by_one(data: st.DataObject) -> None:
+    numbers = data.draw(st.lists(st.integers(1, 12), min_size=1, max_size=6))
+    sizes = {str(i): n for i, n in enumerate(numbers)}
+    highest = {name: data.draw(st.integers(0, size)) for name, size in sizes.items()}
+    lowest = {name: data.draw(st.integers(0, most)) for name, most in highest.items()}
+    target = data.draw(st.integers(sum(lowest.values()), sum(highest.values())))
+    found = masks._largest_remainder(target, sizes, lowest, highest)
+    assert found == by_hand(target, sizes, lowest, highest)
+
+
+def test_dealing_out_millions_takes_no_time() -> None:
+    sizes = {str(i): 200_000 + i for i in range(50)}
+    start = time.perf_counter()
+    dealt = masks._largest_remainder(7_000_000, sizes, dict.fromkeys(sizes, 0), sizes)
+    assert time.perf_counter() - start < 1
+    assert sum(dealt.values()) == 7_000_000

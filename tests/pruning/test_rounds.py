@@ -75,7 +75,17 @@ def test_resnet56_is_cut_to_integer_percentages(amount: str, n: int) -> None:
     net = shape_of("resnet56")
     found = run(net, Rule(schedule="released", total="released"), amount, n)
     left = {("0.6", 1): 40, ("0.6", 5): 38, ("0.6", 25): 32, ("0.5", 1): 50, ("0.5", 5): 49, ("0.5", 25): 41}
-    assert kept(found[-1]) == left[amount, n] * 2128 // 100
+    # int((1 - percent / 100 * base / current) * current) are pruned: what is left is rounded up.
+    assert kept(found[-1]) == -(-left[amount, n] * 2128 // 100)
+
+
+@pytest.mark.parametrize("k", [-1, 0, 4])
+def test_a_round_that_does_not_exist_is_one_sentence(k: int) -> None:
+    net = shape_of("vgg13")
+    scores = {layer: torch.zeros(n) for layer, n in net.filters.items()}
+    alive = {layer: torch.ones(n, dtype=torch.bool) for layer, n in net.filters.items()}
+    with pytest.raises(ValueError, match=f"round {k} of 3 does not exist; rounds count from 1"):
+        rounds.round_mask(net, scores, alive, amount="0.5", rounds=3, k=k, rule=Rule())
 
 
 @pytest.mark.parametrize(
@@ -162,6 +172,18 @@ def test_the_filter_put_back_is_one_of_those_left(revival: str, gone_score: floa
     rule = Rule(floor="released", revival=revival)  # type: ignore[arg-type]
     mask = round_mask(net, scores, previous, amount="0.5", rounds=1, k=1, rule=rule)
     assert mask[layer].nonzero().tolist() == [[30]]
+
+
+@pytest.mark.parametrize(("revival", "left"), [("forbidden", 16), ("released", 15)])
+def test_a_revived_filter_may_be_the_one_put_back(revival: str, left: int) -> None:
+    """With score 0 it outranks live ones that are negative; of equals the later is the higher, as everywhere."""
+    net, layer = shape_of("resnet56"), "stages.1.3.conv2"
+    previous, scores = whole(net), seeded(net)
+    previous[layer][:16] = False
+    scores[layer] = -torch.arange(1, 33).double()
+    rule = Rule(floor="released", revival=revival)  # type: ignore[arg-type]
+    mask = round_mask(net, scores, previous, amount="0.5", rounds=1, k=1, rule=rule)
+    assert mask[layer].nonzero().tolist() == [[left]]
 
 
 def test_only_the_released_revival_brings_back_a_dead_channel() -> None:

@@ -3,6 +3,7 @@
 import copy
 import warnings
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -248,6 +249,37 @@ def test_dtype_modes_and_frozen_parameters_are_kept() -> None:
     assert {k: m.training for k, m in small.named_modules()} == {k: m.training for k, m in net.named_modules()}
     assert [k for k, p in small.named_parameters() if not p.requires_grad] == ["classifier.bias"]
     assert not surgery.shrink(net.eval(), {}).training
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_options_of_batch_norm_are_kept(name: str, tmp_path: Path) -> None:
+    net = trained_looking(name)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps, module.momentum = 0.1, 0.3
+    x = images(2)
+    models.save(net, tmp_path / "net.safetensors")
+    for other in (surgery.shrink(net, {}), models.load(tmp_path / "net.safetensors")):
+        assert torch.equal(other.eval()(x), net.eval()(x))
+        assert {m.momentum for m in other.modules() if isinstance(m, nn.BatchNorm2d)} == {0.3}
+
+
+def test_mixed_precision_stays_mixed(tmp_path: Path) -> None:
+    net = models.build("vgg13", width="0.125", seed=0).bfloat16()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.float()
+    models.save(net, tmp_path / "net.safetensors")
+    for other in (surgery.shrink(net, {}), models.load(tmp_path / "net.safetensors")):
+        kinds = {name: tensor.dtype for name, tensor in net.state_dict().items()}
+        assert {name: tensor.dtype for name, tensor in other.state_dict().items()} == kinds
+        assert torch.float32 in kinds.values()
+
+
+def test_a_compiled_network_is_cut_as_itself() -> None:
+    net = models.build("vgg13", width="0.125", seed=0)
+    small = surgery.shrink(torch.compile(net), {"units.0.conv": torch.arange(8) < 3})  # type: ignore[arg-type]
+    assert small.get_parameter("units.0.conv.weight").shape[0] == 3
 
 
 def test_an_empty_mask_keeps_all() -> None:
