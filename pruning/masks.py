@@ -221,7 +221,7 @@ def _check_room(target: int, gone: int, room: int, total: int, amount: Amount) -
         raise ValueError(f"{gone} of {total} are pruned already, more than the {target} that amount {amount} asks for")
     if target - gone > room:
         # As a decimal with enough places that it prunes just as many.
-        places = 10 ** (len(str(total)) + 1)
+        places = 10 ** (len(str(total)) + 3)
         most = Decimal(places * (gone + room) // total) / places
         raise ValueError(
             f"amount {amount} would prune {target} of {total}, but what must stay in each layer leaves at most "
