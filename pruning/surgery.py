@@ -23,7 +23,7 @@ def shrink(net: nn.Module, mask: Mapping[str, Tensor]) -> nn.Module:
     ``net`` is left alone. Layers keep their names, dtype, device, train/eval mode and batch norm's eps and momentum.
     Raises TypeError for a network that declares no structure, ValueError for a mask that does not fit it.
     """
-    declared = _declared(net)
+    declared = _declared(_plain(net))
     return with_channels(net, {**kept_channels(declared), **_kept_by(mask, declared)})
 
 
@@ -40,7 +40,7 @@ def with_channels(net: nn.Module, kept: Mapping[str, Kept]) -> nn.Module:
 
     Channels that ``net`` no longer has come back as zeros. Raises as :func:`shrink` does.
     """
-    net = getattr(net, "_orig_mod", net)  # what torch.compile wraps
+    net = _plain(net)
     declared = _declared(net)
     for layer in kept:
         if layer not in declared.filters:
@@ -106,6 +106,11 @@ def _kept_by(mask: Mapping[str, Tensor], net: Prunable) -> dict[str, Kept]:
         if not result[layer]:
             raise ValueError(f"the mask removes all {len(now[layer])} channels of {layer}; keep at least one")
     return result
+
+
+def _plain(net: nn.Module) -> nn.Module:
+    """``net`` without what torch.compile wraps it in."""
+    return getattr(net, "_orig_mod", net)
 
 
 def _declared(net: nn.Module) -> Prunable:
