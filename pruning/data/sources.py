@@ -116,8 +116,9 @@ def check_split(holder: str, found: Arrays, source: Source, count: int) -> None:
         raise DataError(f"{holder} images {_described(images)}, expected uint8 {list(wanted)}")
     if labels.dtype != np.int64 or labels.shape != (count,):
         raise DataError(f"{holder} labels {_described(labels)}, expected int64 [{count}]")
-    if labels.min() < 0 or labels.max() >= source.classes:
-        raise DataError(f"{holder} labels from {labels.min()} to {labels.max()}, expected 0 to {source.classes - 1}")
+    low, high = int(np.min(labels)), int(np.max(labels))
+    if low < 0 or high >= source.classes:
+        raise DataError(f"{holder} labels from {low} to {high}, expected 0 to {source.classes - 1}")
 
 
 def _described(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> str:
