@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import time
 import uuid
 import warnings
@@ -17,6 +18,7 @@ from torch import Tensor
 
 LIMIT_BYTES = 20 * 10**9
 _ABANDONED = 3600.0  # seconds
+_OWN = re.compile(r"[0-9a-f]{32}\.(safetensors|[0-9a-f]{32}\.tmp)")
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class StageCache:
     def _evict(self, keep: Path) -> None:
         found = []
         for path in self.root.glob("*/*"):
+            if not _OWN.fullmatch(path.name):  # somebody else's, if the folder is shared
+                continue
             with contextlib.suppress(OSError):
                 status = path.stat()
                 if path.suffix == ".tmp":  # of a writer that was killed, unless it is recent

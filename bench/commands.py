@@ -36,7 +36,7 @@ def run_cells(request: Request, *, yes: bool, arguments: Sequence[str]) -> int:
     registry = Registry(request.registry)
     chosen = _chosen(request, registry)
     todo = list(chosen) if request.rerun else list(_missing(request, registry, chosen))
-    sums = cost.total(_estimates(request, registry, todo).values())
+    sums = cost.total(_estimates(request, registry, todo))
     print(_announcement(request, len(chosen), len(todo), sums))
     if sums.seconds > ASK_ABOVE and not yes and not _agreed():
         print("nothing was run")
@@ -46,7 +46,7 @@ def run_cells(request: Request, *, yes: bool, arguments: Sequence[str]) -> int:
 
 def _agreed() -> bool:
     if not sys.stdin.isatty():
-        raise ValueError("this takes more than 10 minutes and there is nobody to ask; add --yes to run it")
+        raise ValueError(f"this takes more than {duration(ASK_ABOVE)} and there is nobody to ask; add --yes to run it")
     return input("Proceed? [y/N] ").strip().lower() in ("y", "yes")
 
 
@@ -59,7 +59,11 @@ def _pytest(chosen: Sequence[Cell], request: Request, arguments: Sequence[str]) 
     else:
         targets = [f"{file}::test_cell[{cell.id}]" for cell in chosen]
     project = places.checkout() / "pyproject.toml"
-    where = [f"--rootdir={places.checkout()}", "-c", str(project)] if project.is_file() else ["-p", "bench.plugin"]
+    where = (
+        [f"--rootdir={places.checkout()}", "-c", str(project)]
+        if project.is_file()
+        else ["-p", "bench.plugin", "-p", "reports.plugin"]
+    )
     return int(pytest.main([*where, "-m", "benchmark", "--require-run", *arguments, *targets]))
 
 

@@ -33,10 +33,11 @@ _STATE_COPIES = 2  # weights and momentum, fp32
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Seconds and disk of one cell; an upper bound where ``source`` is assumed, since pruned layers cost less."""
+    """Seconds and disk of one cell; seconds are an upper bound where ``source`` is assumed: pruning saves time."""
 
     seconds: float
-    disk_bytes: int
+    record_bytes: int
+    state_bytes: int  # of the first epoch, which cells of one model, data set and seed share
     source: Source
 
 
@@ -66,14 +67,14 @@ def estimates(cells: Iterable[Cell], profile: Profile, records: Sequence[Record]
 def _estimate(
     cell: Cell, protocol: Protocol, alike: Mapping[tuple[object, ...], list[float]], speed: float
 ) -> Estimate:
-    disk = _disk(cell, protocol)
+    disk = {"record_bytes": _RECORD_BYTES, "state_bytes": _state_bytes(cell, protocol)}
     if times := alike.get(_place(cell)):
-        return Estimate(seconds=median(times), disk_bytes=disk, source="measured")
+        return Estimate(seconds=median(times), **disk, source="measured")
     work = multiply_adds(cell.model, cell.dataset, protocol)
     for group in _groups(cell):
         if rates := alike.get(group):
-            return Estimate(seconds=work * median(rates), disk_bytes=disk, source="scaled")
-    return Estimate(seconds=work / speed, disk_bytes=disk, source="assumed")
+            return Estimate(seconds=work * median(rates), **disk, source="scaled")
+    return Estimate(seconds=work / speed, **disk, source="assumed")
 
 
 def _place(cell: Cell) -> tuple[object, ...]:
@@ -93,15 +94,15 @@ def _groups(cell: Cell) -> tuple[tuple[object, ...], ...]:
     )
 
 
-def total(found: Iterable[Estimate]) -> Total:
-    """Their sum."""
-    every = list(found)
+def total(found: Mapping[Cell, Estimate]) -> Total:
+    """Their sum; the state that several cells share counts once."""
     counts: dict[Source, int] = {}
-    for estimate in every:
+    for estimate in found.values():
         counts[estimate.source] = counts.get(estimate.source, 0) + 1
+    states = {(cell.model, cell.dataset, cell.seed): estimate.state_bytes for cell, estimate in found.items()}
     return Total(
-        seconds=sum(estimate.seconds for estimate in every),
-        disk_bytes=sum(estimate.disk_bytes for estimate in every),
+        seconds=sum(estimate.seconds for estimate in found.values()),
+        disk_bytes=sum(estimate.record_bytes for estimate in found.values()) + sum(states.values()),
         sources=counts,
     )
 
@@ -138,6 +139,6 @@ def _usable(record: Record, kind: str) -> bool:
     return record.final and record.environment.device.startswith(kind) and costs.stages_run > 0 < costs.seconds_total
 
 
-def _disk(cell: Cell, protocol: Protocol) -> int:
+def _state_bytes(cell: Cell, protocol: Protocol) -> int:
     parameters = _PARAMETERS.get(cell.model, max(_PARAMETERS.values())) * float(protocol.width) ** 2
-    return int(_RECORD_BYTES + 4 * _STATE_COPIES * parameters)
+    return int(4 * _STATE_COPIES * parameters)

@@ -29,4 +29,5 @@ def share_threads(workers: int) -> None:
 
     Has an effect before torch is imported, and none where ``OMP_NUM_THREADS`` is set already.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+    ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, ours // workers)))

@@ -2,6 +2,7 @@
 
 import ctypes
 import hashlib
+import os
 import platform
 import subprocess
 from functools import cache
@@ -20,7 +21,8 @@ _SOURCE = ("bench", "pruning", "reports", "results/*.py", "pyproject.toml")
 @cache
 def environment(device: str) -> Environment:
     """What a record says about this process; asked once, since the code that runs is that of its start."""
-    commit = _git("rev-parse", "HEAD")
+    top = _git("rev-parse", "--show-toplevel")  # an installed package may lie in somebody else's repository
+    commit = _git("rev-parse", "HEAD") if top and Path(top).resolve() == _ROOT else None
     changes = _git("status", "--porcelain", "--untracked-files=no", "--", *_SOURCE)
     return Environment(
         device=device,
@@ -97,8 +99,11 @@ def _device_name(device: str) -> str:
 
 
 def _git(*arguments: str) -> str | None:
+    elsewhere = {name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE")}
     try:
-        done = subprocess.run(["git", *arguments], cwd=_ROOT, capture_output=True, text=True, timeout=30, check=True)
+        done = subprocess.run(
+            ["git", *arguments], cwd=_ROOT, env=elsewhere, capture_output=True, text=True, timeout=30, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

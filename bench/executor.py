@@ -1,12 +1,14 @@
-"""Run one cell, or find that it has been run: every attempt leaves a record."""
+"""Run one cell, or find that it has been run: every attempt leaves a record, unless its process is killed."""
 
 import os
 import re
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bench.cell import Cell
 from bench.places import checkout
@@ -16,6 +18,7 @@ from bench.protocol import key
 from bench.settings import Settings
 from bench.state import find
 from bench.versions import versions
+from results import bundle
 from results.record import Costs, Environment, Record, Status
 from results.registry import Registry
 
@@ -60,9 +63,23 @@ def execute(
     if known is not None and not rerun:
         return known
     # A run that fails is kept beside an answer that was there, or came from elsewhere meanwhile, not in its place.
+    registry.check_writable()
     record = _run(cell, profile, settings, listener, keep_failure=registry.merge)
-    registry.put(record)
+    try:
+        registry.put(record)
+    except OSError as error:
+        rescued = _rescue(record)
+        raise OSError(
+            f"the record could not be stored ({error}); it is in {rescued}: python -m results import {rescued}"
+        ) from error
     return Outcome(record=record, cached=False)
+
+
+def _rescue(record: Record) -> Path:
+    """Write a record to the system's folder for temporary files, as a bundle of one."""
+    path = Path(tempfile.gettempdir()) / f"{record.key}.jsonl"
+    bundle.write([record], path)
+    return path
 
 
 def answer(cell: Cell, profile: Profile, references: Mapping[str, str], registry: Registry) -> Outcome | None:
@@ -140,10 +157,11 @@ def _reason(error: BaseException) -> str:
     """One line that says what happened, then the end of the traceback."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted from the keyboard"
-    line = traceback.format_exception_only(error)[-1].strip().replace("\n", " ")
+    line = _without_folders(traceback.format_exception_only(error)[-1].strip().replace("\n", " "))
     return f"{line}\n{_without_folders(''.join(traceback.format_exception(error)))[-_TAIL:]}"
 
 
 def _without_folders(text: str) -> str:
     """The traceback with file names as they are inside a checkout or an installed package, wherever those lie."""
-    return _INSTALLED.sub('File "', text.replace(f'File "{checkout()}{os.sep}', 'File "'))
+    text = _INSTALLED.sub('File "', text.replace(f'File "{checkout()}{os.sep}', 'File "'))
+    return text.replace(f"{Path.cwd()}{os.sep}", "").replace(f"{Path.home()}{os.sep}", f"~{os.sep}")

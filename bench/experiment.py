@@ -118,7 +118,8 @@ class Run:
         previous = state.kept()
         with state.timed("score"):
             now = self._scores(stage.k, state)
-        if not all(torch.isfinite(score).all() for score in now.values()):
+            finite_all = all(torch.isfinite(score).all() for score in now.values())  # waits for a GPU
+        if not finite_all:
             raise Diverged
         with state.timed("surgery"):
             mask = rounds.round_mask(

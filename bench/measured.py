@@ -1,6 +1,7 @@
 """The numbers of a record, read off a state at its end."""
 
 import resource
+import sys
 
 import torch
 from torch import nn
@@ -44,4 +45,5 @@ def peak_memory(device: str) -> int:
     """Bytes: of the GPU since the cell began, or of the process, earlier cells included."""
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -33,6 +33,4 @@ def cache_root(data: Path) -> Path:
 def _user_cache() -> Path:
     if named := os.environ.get("XDG_CACHE_HOME"):
         return Path(named)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", "~")).expanduser()
     return Path("~/Library/Caches" if sys.platform == "darwin" else "~/.cache").expanduser()

@@ -48,11 +48,15 @@ def plan(cell: Cell, protocol: Protocol) -> list[Stage]:
     """Every round trains one epoch at the first learning rate, then prunes; then comes the rest of the schedule.
 
     The schedule counts epochs from the start, rounds included, so that every cell trains equally long (A.4.1). Raises
-    ValueError where the rounds do not fit into the epochs.
+    ValueError where the rounds leave no epoch to train what they pruned, and for cells that nothing here can run.
     """
+    if (cell.granularity, cell.ablation) != ("filters", "none"):
+        raise ValueError(f"{cell.id}: only filters can be pruned here, and there are no ablations")
     rounds, amount = cell.rounds or 0, cell.amount or Decimal(0)
-    if rounds > protocol.epochs:
-        raise ValueError(f"{rounds} rounds need as many epochs; this protocol trains for {protocol.epochs}")
+    if rounds and rounds >= protocol.epochs:
+        raise ValueError(
+            f"{rounds} rounds need an epoch each and one after them; this protocol trains for {protocol.epochs}"
+        )
     stages: list[Stage] = []
     for k in range(1, rounds + 1):
         stages += [Train(epoch=k, lr=protocol.lr, round=k), Prune(k=k, rounds=rounds, amount=amount)]
@@ -85,7 +89,7 @@ def keys(
     start = {name: settings[name] for name in ("width", "image_size", "train_limit", "test_limit")}
     chain = _digest(
         {
-            "cell": [cell.suite, cell.model, cell.dataset, cell.seed],
+            "cell": [cell.model, cell.dataset, cell.seed],
             "protocol": start,
             "versions": {name: versions[name] for name in ("model", "dataset")},
             "surroundings": dict(surroundings),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark.expression import Expression
 
 from bench import options
 from bench.cell import Cell
@@ -39,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Work out which cells are meant. Raises pytest.UsageError for options that mean none."""
+    config.addinivalue_line("markers", "cell(cell, profile): one cell of a suite (set by the bench plugin)")
     if not _wanted(config):
         return
     _collect_cells_alone(config)
@@ -70,9 +72,21 @@ class CellSession:
         self.chosen = request.selection.cells()
         registry = Registry(request.registry)
         profile = request.selection.profile
-        self.cells = missing(self.chosen, registry, profile, request.references) if request.missing else self.chosen
+        self.cells = self._sent() or (
+            missing(self.chosen, registry, profile, request.references) if request.missing else self.chosen
+        )
         self.notes: list[tuple[str, Note]] = []
         config.stash[_RUNNER] = Runner(config, request, registry)
+
+    def _sent(self) -> tuple[Cell, ...]:
+        """In a worker, the cells that the controller has: what is missing may be less by now."""
+        ids = getattr(self.config, "workerinput", {}).get("bench_cells", ())
+        return tuple(cell for cell in self.chosen if cell.id in ids)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker which cells there are (pytest-xdist)."""
+        node.workerinput["bench_cells"] = [cell.id for cell in self.cells]
 
     @property
     def complete(self) -> bool:
@@ -148,12 +162,18 @@ def _case(cell: Cell, profile: str) -> Any:
 
 
 def _wanted(config: pytest.Config) -> bool:
-    """Whether ``-m`` asks for benchmarks, or the file of cells is named."""
+    """Whether ``-m`` asks for cells, or their file is named."""
     return _names_benchmark(config.option.markexpr or "") or any(_is_cells(config, arg) for arg in config.args)
 
 
 def _names_benchmark(expression: str) -> bool:
-    return re.search(r"\bbenchmark\b", re.sub(r"\bnot\s*\(?\s*benchmark\b", "", expression)) is not None
+    """Whether a test that is marked as a cell and nothing else would be chosen."""
+    try:
+        return bool(expression) and Expression.compile(expression).evaluate(
+            lambda name, /, **_: name in ("benchmark", "cell")
+        )
+    except SyntaxError:
+        return False  # pytest says so itself
 
 
 def _is_cells(config: pytest.Config, argument: str) -> bool:
@@ -162,7 +182,7 @@ def _is_cells(config: pytest.Config, argument: str) -> bool:
 
 def _collect_cells_alone(config: pytest.Config) -> None:
     """Where no path was given, look at the cells instead of at the tests, which have no such mark."""
-    if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
         keep = config.args if re.search(r"\bor\b", config.option.markexpr) else []
         config.args = [*keep, str(CELLS)]
         config.args_source = pytest.Config.ArgsSource.ARGS

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.cell import Cell
 
@@ -47,6 +47,9 @@ class Protocol:
             raise ValueError(f"width is {self.width}; it must be a multiplier above 0 and at most 4")
         if self.epochs < 1 or self.batch_size < 1 or self.score_samples < 1:
             raise ValueError("epochs, batch_size and score_samples must be at least 1")
+        for name, kind in get_type_hints(type(self)).items():
+            if get_origin(kind) is Literal and getattr(self, name) not in get_args(kind):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; expected {' or '.join(get_args(kind))}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, defaults included."""

@@ -32,8 +32,17 @@ EVERY = Choice()
 
 
 def installed() -> dict[str, str]:
-    """Scores that installed packages declare as entry points: name -> ``module:function``."""
-    return {point.name: point.value for point in entry_points(group=GROUP)}
+    """Scores that installed packages declare as entry points: name -> ``module:function``.
+
+    Those that would take the name of a built-in score, or could not be part of an id, are left out.
+    """
+    taken = {BASE, UNIFORM, *SCORES}
+    points = (point for point in entry_points(group=GROUP) if point.name not in taken)
+    return {point.name: point.value for point in points if _fits(point.name, point.value)}
+
+
+def _fits(name: str, reference: str) -> bool:
+    return bool(_NAME.fullmatch(name) and _REFERENCE.fullmatch(reference))
 
 
 def known() -> tuple[str, ...]:

@@ -38,7 +38,8 @@ class Selection:
 
     def _extra_scores(self) -> tuple[str, ...]:
         """The user's own, and known scores that the profile does not run by itself."""
-        own = {cell.score for cell in self.profile.cells((0,))}
+        where = self.datasets or self.profile.datasets
+        own = {cell.score for cell in self.profile.cells((0,)) if cell.dataset in where}
         named = (name for name in self.scores.names or () if name not in own)
         return tuple(dict.fromkeys((*named, *self.scores.references)))
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
-from typing import Literal
+from typing import Literal, get_args
 
 Amount = str | float | Decimal | Fraction
 """A fraction pruned. A float counts as the decimal it prints as, so 0.1 is one tenth exactly."""
@@ -36,6 +36,8 @@ def ratios(amount: Amount, rounds: int, schedule: Schedule = "even") -> list[Fra
     """
     if rounds < 1:
         raise ValueError(f"rounds is {rounds}; it must be at least 1")
+    if schedule not in get_args(Schedule):
+        raise ValueError(f"schedule is {schedule!r}; expected {' or '.join(get_args(Schedule))}")
     p = exact(amount)
     if schedule == "even":
         return [p / (rounds - (k - 1) * p) for k in range(1, rounds + 1)]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
-from typing import Literal
+from typing import Literal, get_args, get_type_hints
 
 import torch
 from torch import Tensor
@@ -41,6 +41,9 @@ class Rule:
     revival: Literal["forbidden", "released"] = "forbidden"
 
     def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self)).items():
+            if getattr(self, name) not in get_args(kind):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; expected {' or '.join(get_args(kind))}")
         quirks = (self.total, self.floor, self.counting, self.revival)
         if self.allocation == "uniform" and "released" in quirks:
             raise ValueError("uniform pruning is not in the released code; use it with the paper's own rules")

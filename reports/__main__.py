@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from bench.profiles import PROFILES
 from reports.places import checkout, default_out
 from results.registry import Registry, default_root
 
@@ -33,14 +34,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def render(options: argparse.Namespace) -> int:
-    """Write the pages of one profile."""
+    """Write the pages of one profile, or of all that have records."""
     from reports.pages import render as write
 
     registry = _registry(options)
-    print(write(options.profile, registry, options.out or default_out(registry.root)))
+    for profile in [options.profile] if options.profile else _measured(registry):
+        print(write(profile, registry, options.out or default_out(registry.root)))
     for problem in registry.problems:
         print(f"set aside: {problem}", file=sys.stderr)
     return 0
+
+
+def _measured(registry: Registry) -> list[str]:
+    found = {record.profile for record in registry.records()}
+    if not (names := [name for name in PROFILES if name in found]):
+        raise ValueError(
+            f"there is no record in {registry.root} yet; name a profile with --profile to see what is missing"
+        )
+    return names
 
 
 def power(_options: argparse.Namespace) -> int:
@@ -75,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     where = _Parser(add_help=False)
     where.add_argument("--registry", type=Path, default=default_root(), help="folder of records")
     rendering = commands.add_parser("render", parents=[where], help="write a profile's pages (the default)")
-    rendering.add_argument("--profile", required=True)
+    rendering.add_argument("--profile", help="default: every profile that has records")
     rendering.add_argument("--out", type=Path, help="folder that gets a folder per profile")
     rendering.set_defaults(run=render)
     commands.add_parser("power", help="how often each verdict is given when the truth is known").set_defaults(run=power)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
@@ -12,6 +11,7 @@ from bench.protocol import Protocol
 from bench.suites import gradient_flow
 from bench.versions import is_current
 from results.record import Record
+from results.registry import counts_over
 
 Which = Literal["best", "last"]
 
@@ -126,7 +126,8 @@ def gather(profile: Profile, records: Iterable[Record]) -> Evidence:
         else:
             seeds = found.setdefault(setting_of(cell), {})
             evidence = replace(evidence, replaced=evidence.replaced + (cell.seed in seeds))
-            seeds[cell.seed] = max(record, seeds.get(cell.seed, record), key=_rank)
+            if cell.seed not in seeds or counts_over(record, seeds[cell.seed]):
+                seeds[cell.seed] = record
     return evidence
 
 
@@ -150,10 +151,6 @@ def _same_protocol(profile: Profile, record: Record) -> bool:
         return Protocol.from_dict(record.protocol) == profile.protocol
     except (ValueError, TypeError, ArithmeticError):
         return False
-
-
-def _rank(record: Record) -> tuple[bool, datetime, str]:
-    return record.final, datetime.fromisoformat(record.finished), record.key
 
 
 def _versions(record: Record) -> tuple[tuple[str, str], ...]:

@@ -70,7 +70,7 @@ def _missing(profile: str, prices: Prices) -> str:
     absent = list(prices.estimates.items())
     if not absent:
         return ""
-    whole = cost.total(prices.estimates.values())
+    whole = cost.total(prices.estimates)
     lines = [f"- `{cell.id}`: {cost.duration(estimate.seconds)}" for cell, estimate in absent[:_LISTED]]
     lines += [f"- and {len(absent) - _LISTED} more"] if len(absent) > _LISTED else []
     sources = ", ".join(f"{count} {source}" for source, count in sorted(whole.sources.items()))

@@ -1,9 +1,11 @@
 """Bundles: records of one registry as a single JSONL file, for another registry to import."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from results import _codec, _files
+from results.record import Record
 from results.registry import Outcome, Registry
 
 
@@ -34,8 +36,13 @@ def export(registry: Registry, path: Path, profile: str | None = None) -> int:
     Returns how many. Unreadable ones are left out and listed in ``registry.problems``. Raises ValueError, OSError.
     """
     records = registry.records(profile)
-    _files.write(path, b"".join(_codec.encode_line(record) + b"\n" for record in records))
+    write(records, path)
     return len(records)
+
+
+def write(records: Iterable[Record], path: Path) -> None:
+    """Write ``records`` to the bundle ``path``, one per line. Raises ValueError, OSError."""
+    _files.write(path, b"".join(_codec.encode_line(record) + b"\n" for record in records))
 
 
 def import_(registry: Registry, path: Path) -> ImportSummary:

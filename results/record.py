@@ -50,7 +50,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What this run took: seconds per kind of stage (a stage from the cache costs what loading it costs)."""
+    """What this run took: seconds per kind of stage (of a run that went on from a checkpoint, those before it too)."""
 
     seconds: dict[str, float] = {}
     seconds_total: float = 0.0

@@ -58,6 +58,13 @@ class Registry:
         folder = self.root / check_name("profile", profile) / suite / check_name("folder", f"{model}-{dataset}")
         return folder / f"{check_name('key', key)}.json"
 
+    def check_writable(self) -> None:
+        """Raise OSError, with one sentence, where no record could be stored."""
+        try:
+            _files.check_writable(self.root)
+        except OSError as error:
+            raise OSError(f"no record can be stored in {self.root} ({error.strerror}); choose another folder") from None
+
     def get(self, profile: str, cell: Mapping[str, Any], key: str) -> Record | None:
         """The record ``key`` of ``cell``, or None where none can be read. Raises ValueError where path does."""
         path = self.path(profile, cell, key)

@@ -1,7 +1,7 @@
 """Networks on disk: safetensors for the numbers, the architecture as its metadata."""
 
 import json
-from pathlib import Path
+import os
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -12,7 +12,7 @@ from pruning.models.build import from_architecture, names
 from pruning.models.norms import norm_options, set_norm_options
 
 
-def save(net: nn.Module, path: Path) -> None:
+def save(net: nn.Module, path: str | os.PathLike[str]) -> None:
     """Write ``net``, pruned or not, to one safetensors file. Raises TypeError for a network without an architecture."""
     if not isinstance(net, Prunable) or net.architecture.name not in names():
         raise TypeError(f"{type(net).__name__} has no architecture to save; store its state_dict instead")
@@ -21,14 +21,14 @@ def save(net: nn.Module, path: Path) -> None:
     save_file(tensors, path, metadata=metadata)
 
 
-def load(path: Path) -> nn.Module:
+def load(path: str | os.PathLike[str]) -> nn.Module:
     """The network that :func:`save` wrote, on the CPU. Raises ValueError where the file is something else."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
     except SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file ({error})") from error
-    if "architecture" not in metadata:
+    if not {"architecture", "norms"} <= set(metadata):
         raise ValueError(f"{path} holds tensors but no architecture; it was not written by pruning.models.save")
     net = from_architecture(Architecture.from_dict(json.loads(metadata["architecture"])))
     tensors = load_file(path)

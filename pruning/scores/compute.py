@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -79,10 +80,18 @@ def filter_layers(model: nn.Module) -> dict[str, nn.Conv2d]:
     """
     modules = dict(model.named_modules())
     if isinstance(model, Prunable):
-        declared = [(name, modules[name]) for name in model.filters]
+        layers = {name: modules[name] for name in model.filters}
     else:
-        declared = list(modules.items())
-    layers = {name: module for name, module in declared if isinstance(module, nn.Conv2d) and module.groups == 1}
+        layers = {name: module for name, module in modules.items() if _is_plain(module)}
+    for name, module in layers.items():
+        if not _is_plain(module):
+            raise ValueError(
+                f"{name} is declared prunable, but has no filters to score: it is no ungrouped convolution"
+            )
     if not layers:
         raise ValueError(f"{type(model).__name__} has no convolution whose filters could be scored")
-    return layers
+    return cast("dict[str, nn.Conv2d]", layers)
+
+
+def _is_plain(module: nn.Module) -> bool:
+    return isinstance(module, nn.Conv2d) and module.groups == 1

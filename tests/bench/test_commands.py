@@ -45,7 +45,7 @@ def test_an_estimate_says_what_it_rests_on():
     assert (found[VGG].source, found[VGG].seconds) == ("measured", 20)
     assert found[RESNET].source == "scaled"
     assert found[RESNET].seconds == pytest.approx(20 * 125.8 / 228.3)
-    assert total(found.values()).sources == {"measured": 1, "scaled": 1}
+    assert total(found).sources == {"measured": 1, "scaled": 1}
 
 
 def test_cells_that_are_most_alike_speak_first():
@@ -117,7 +117,7 @@ def test_a_long_run_is_not_started_with_nobody_to_ask(lab):
     assert result.returncode == 2
     assert result.stdout.startswith("396 cells of profile paper, 0 of them cached, 396 to run: about ")
     assert result.stderr.splitlines() == [
-        "python -m bench: this takes more than 10 minutes and there is nobody to ask; add --yes to run it"
+        "python -m bench: this takes more than 10 min and there is nobody to ask; add --yes to run it"
     ]
     assert not lab.registry.exists()
 

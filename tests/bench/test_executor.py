@@ -17,6 +17,7 @@ from bench.protocol import key
 from bench.settings import Settings
 from bench.state import missing, state_of
 from bench.versions import versions
+from results import bundle
 from results.record import Environment, Record
 from results.registry import Registry
 
@@ -156,3 +157,24 @@ def test_a_log_file_gets_a_line_every_thirty_seconds():
 @pytest.mark.parametrize(("seconds", "text"), [(5, "5 s"), (600, "10 min"), (7200, "2.0 h"), (360_000, "4.2 days")])
 def test_durations_are_said_in_a_fitting_unit(seconds, text):
     assert duration(seconds) == text
+
+
+def test_a_record_that_cannot_be_stored_is_not_lost(experiment, registry, monkeypatch, tmp_path):
+    def full(self, record):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(Registry, "put", full)
+    with pytest.raises(OSError, match=r"could not be stored \(.*No space left.*python -m results import") as error:
+        execute(CELL, DEMO, SETTINGS, registry)
+    rescued = Path(str(error.value).rpartition(" ")[2])
+    other = Registry(tmp_path / "other")
+    assert bundle.import_(other, rescued).new == 1
+    assert missing([CELL], other, DEMO, {}) == ()
+
+
+def test_nothing_is_run_where_no_record_could_be_stored(experiment, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"no record can be stored in .*file"):
+        execute(CELL, DEMO, SETTINGS, Registry(tmp_path / "file"))
+    assert experiment.runs == 0

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -129,9 +130,27 @@ def test_every_layer_loses_the_same_share_under_uniform(tmp_path):
     assert all(layer.kept == layer.total / 2 for layer in record.layers)
 
 
-def test_distance_from_init_is_measured_from_where_the_run_started(tmp_path):
-    record = run(tmp_path, tiny.cell("distance_from_init", rounds=2))
-    assert record.status == "done"
+def test_distance_from_init_is_measured_from_where_the_run_started(tmp_path, monkeypatch):
+    seen = []
+    score = experiment.scores.filter_scores
+
+    def spy(name, net, batches, **options):
+        seen.append((options["initial"], {layer: net.get_submodule(layer).weight.shape for layer in net.filters}))
+        return score(name, net, batches, **options)
+
+    monkeypatch.setattr(experiment.scores, "filter_scores", spy)
+    run(tmp_path, tiny.cell("distance_from_init", rounds=2))
+    fresh = models.build("vgg13", 10, width="0.25", seed=data.generator(0, "init").initial_seed())
+    (first, _), (second, shapes) = seen
+    assert all(torch.equal(first[name], parameter) for name, parameter in fresh.named_parameters())
+    assert all(second[f"{layer}.weight"].shape == shape for layer, shape in shapes.items()), "cut to what is left"
+    assert any(shape != first[f"{layer}.weight"].shape for layer, shape in shapes.items())
+
+
+@pytest.mark.parametrize("change", [{"ablation": "shuffle"}, {"granularity": "weights"}])
+def test_a_cell_that_nothing_here_can_run_is_refused(change, tmp_path):
+    with pytest.raises(ValueError, match="only filters can be pruned here, and there are no ablations"):
+        run(tmp_path, replace(tiny.cell("loss"), **change))
 
 
 @pytest.mark.parametrize("model", list(models.names()))
@@ -144,8 +163,8 @@ def test_the_released_protocol_runs_and_prunes_other_filters(model, tmp_path):
 
 
 def test_more_rounds_than_epochs_is_one_sentence(tmp_path):
-    with pytest.raises(ValueError, match="5 rounds need as many epochs; this protocol trains for 4"):
-        run(tmp_path, tiny.cell("loss", rounds=5))
+    with pytest.raises(ValueError, match="4 rounds need an epoch each and one after them; this protocol trains for 4"):
+        run(tmp_path, tiny.cell("loss", rounds=4))
 
 
 def test_an_amount_the_floors_cannot_meet_names_the_largest_that_they_can(tmp_path):

@@ -190,6 +190,37 @@ def test_a_bad_option_is_one_sentence(lab, option, sentence):
     assert result.stderr.strip() == f"ERROR: {sentence}"
 
 
+def test_workers_run_what_the_controller_says_is_missing(lab):
+    """A worker that is started late finds less missing, and xdist cannot have that."""
+    (lab.folder / "late.py").write_text(
+        "import os, shutil\n"
+        "if os.environ.get('PYTEST_XDIST_WORKER') == 'gw1':\n"
+        "    shutil.copytree(os.environ['EARLIER'], os.environ['LATER'], dirs_exist_ok=True)\n"
+    )
+    assert lab.pytest(*TWO).returncode == 0
+    earlier = lab.folder / "earlier"
+    lab.registry.rename(earlier)
+    lab.ran()
+    options = ("--missing", "-n", "2", "-p", "late", "--model=vgg13", "--rounds=1")
+    result = lab.pytest("-m", "benchmark", *options, EARLIER=str(earlier), LATER=str(lab.registry))
+    assert result.returncode == 0, result.stdout
+    assert "INTERNALERROR" not in result.stdout
+
+
+@pytest.mark.parametrize("expression", ["benchmark", "benchmark and not gpu", "not gpu and (slow or benchmark)"])
+def test_expressions_that_ask_for_cells(lab, expression):
+    result = lab.pytest("--collect-only", "-q", "-m", expression, *ONE[2:])
+    assert ids(result.stdout) == [BASE]
+
+
+def test_expressions_that_do_not(lab):
+    result = lab.pytest(
+        "--collect-only", "-q", "-m", "not (gpu or benchmark)", "tests/bench/test_cell.py", options=False
+    )
+    assert ids(result.stdout) == []
+    assert "tests/bench/test_cell.py" in result.stdout
+
+
 def test_the_ini_file_can_say_it_too(lab):
     result = lab.pytest("--collect-only", "-q", "-m", "benchmark", "-o", "bench_profile=mini", "-o", "bench_score=loss")
     assert len(ids(result.stdout)) == 18

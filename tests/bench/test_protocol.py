@@ -13,7 +13,7 @@ OTHER = {
     "width": "0.5", "image_size": 16, "train_limit": 10, "test_limit": 10, "mean": 0.25, "std": 0.25,
     "augmentation": "none", "epochs": 8, "batch_size": 64, "lr": 0.2, "lr_drops": (4,), "momentum": 0.8,
     "weight_decay": 5e-4, "temperature": 1.0, "precision": "bf16", "schedule": "released", "total": "released",
-    "floor": "released", "counting": "released", "revival": "released", "score_samples": 640, "score_bn": "batch",
+    "floor": "released", "counting": "released", "revival": "released", "score_samples": 640,
 }  # fmt: skip
 
 
@@ -55,6 +55,8 @@ def test_a_field_no_migration_knows_is_an_error():
     ("change", "sentence"),
     [
         ({"width": "0"}, "width is 0; it must be a multiplier above 0 and at most 4"),
+        ({"schedule": "relased"}, "schedule is 'relased'; expected even or released"),
+        ({"precision": "fp61"}, "precision is 'fp61'; expected fp32 or bf16"),
         ({"epochs": 0}, "epochs, batch_size and score_samples must be at least 1"),
     ],
 )

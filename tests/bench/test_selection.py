@@ -92,3 +92,9 @@ def test_runs_that_should_do_something_are_required_to(profile, required):
 def test_a_bad_value_says_what_was_expected(said, sentence):
     with pytest.raises(ValueError, match=sentence):
         parse(**said)
+
+
+def test_a_score_that_another_data_set_has_is_added_where_it_was_asked_for():
+    """Random pruning is in Table 3, on CIFAR-100 alone."""
+    chosen = Selection(profile=get("paper"), datasets=("cifar10",), scores=parse_scores(["random"]), seeds=(0,)).cells()
+    assert sum(cell.score == "random" for cell in chosen) == 9
