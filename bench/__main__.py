@@ -1,6 +1,7 @@
 """``python -m bench list|run|data``: see what there is, what it will cost, and run it through pytest."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -17,10 +18,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     split = said.index("--") if "--" in said else len(said)
     parsed = _parser().parse_args(said[:split])
     try:
-        return int(parsed.command(parsed, said[split + 1 :]))
+        status = int(parsed.command(parsed, said[split + 1 :]))
+        sys.stdout.flush()
+        return status
     except ValueError as error:
         print(f"python -m bench: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `| head` has seen enough; nothing may be written at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         return 130
 

@@ -1,6 +1,7 @@
 """The stage cache: states on disk by key, the least recently used going first."""
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -52,7 +54,8 @@ class StageCache:
         unfinished = path.with_suffix(f".{uuid.uuid4().hex}.tmp")
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         try:
-            save_file(plain, unfinished, metadata={"facts": json.dumps(facts)})
+            text = json.dumps(facts)
+            save_file(plain, unfinished, metadata={"facts": text, "digest": _digest(plain, text)})
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -65,7 +68,10 @@ class StageCache:
             with safe_open(path, framework="pt") as file:
                 names = file.keys()
                 tensors = {name: file.get_tensor(name) for name in names}
-                stored = Stored(tensors, json.loads(file.metadata()["facts"]))
+                text, digest = file.metadata()["facts"], file.metadata()["digest"]
+                stored = Stored(tensors, json.loads(text))
+            if _digest(tensors, text) != digest:
+                raise ValueError("its bytes have changed")
         except FileNotFoundError:
             return None
         except (SafetensorError, OSError, KeyError, TypeError, ValueError):
@@ -103,3 +109,10 @@ class StageCache:
                 with contextlib.suppress(OSError):
                     path.unlink()
                 excess -= size
+
+
+def _digest(tensors: Mapping[str, Tensor], facts: str) -> str:
+    digest = hashlib.sha256(facts.encode())
+    for name in sorted(tensors):
+        digest.update(name.encode() + tensors[name].contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

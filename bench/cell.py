@@ -41,7 +41,7 @@ class Cell:
                 "a cell has an amount and rounds exactly when it prunes; "
                 f"{self.score!r} has {self.amount} and {self.rounds}"
             )
-        if self.amount is not None and not 0 < self.amount < 1:
+        if self.amount is not None and not (self.amount.is_finite() and 0 < self.amount < 1):
             raise ValueError(f"amount is {self.amount}; it must be a fraction pruned between 0 and 1, for example 0.75")
         if self.amount is not None:  # 0.6 and 0.60 are one amount
             object.__setattr__(self, "amount", Decimal(f"{self.amount.normalize():f}"))
@@ -73,8 +73,14 @@ class Cell:
         known = {field.name for field in fields(cls)}
         if unknown := set(values) - known:
             raise ValueError(f"a cell has no field {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
+        if absent := {"suite", "model", "dataset"} - set(values):
+            raise ValueError(f"a cell needs {', '.join(sorted(absent))}")
         amount = values.get("amount")
-        return cls(**{**values, "amount": None if amount is None else Decimal(amount)})
+        try:
+            exact = None if amount is None else Decimal(amount)
+        except ArithmeticError:
+            raise ValueError(f"amount is {amount!r}; it must be a decimal fraction, for example 0.75") from None
+        return cls(**{**values, "amount": exact})
 
     @classmethod
     def parse(cls, text: str) -> "Cell":

@@ -47,7 +47,11 @@ def run_cells(request: Request, *, yes: bool, arguments: Sequence[str]) -> int:
 def _agreed() -> bool:
     if not sys.stdin.isatty():
         raise ValueError(f"this takes more than {duration(ASK_ABOVE)} and there is nobody to ask; add --yes to run it")
-    return input("Proceed? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return input("Proceed? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        return False
 
 
 def _pytest(chosen: Sequence[Cell], request: Request, arguments: Sequence[str]) -> int:

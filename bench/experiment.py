@@ -76,13 +76,14 @@ class Run:
         done, state = self._resume()
         self.cached = done
         status: Status = "done"
+        reason = None
         try:
             self._finish(done, state)
-        except Diverged:
-            status = "diverged"
+        except Diverged as error:
+            status, reason = "diverged", str(error)
         for number in range(len(self.stages)):
             self._forget(number)
-        return self._describe(state, status)
+        return self._describe(state, status, reason)
 
     def _finish(self, done: int, state: State) -> None:
         saved, last_saved = done - 1, time.monotonic()
@@ -111,16 +112,19 @@ class Run:
         for name, value in zip(*row, strict=True):
             state.curve[name].append(finite(value) if isinstance(value, float) else value)
         if not (math.isfinite(trained.loss) and math.isfinite(tested.loss)):
-            raise Diverged
+            raise Diverged(f"the loss was no longer finite in epoch {stage.epoch}")
         self._tell(stage, trained.loss, tested.accuracy)
 
     def _prune(self, stage: Prune, state: State) -> None:
         previous = state.kept()
         with state.timed("score"):
             now = self._scores(stage.k, state)
-            finite_all = all(torch.isfinite(score).all() for score in now.values())  # waits for a GPU
-        if not finite_all:
-            raise Diverged
+            broken = [layer for layer, score in now.items() if not torch.isfinite(score).all()]  # waits for a GPU
+        if broken:
+            raise Diverged(
+                f"score {self.cell.score} was not finite for {broken[0]} and {len(broken) - 1} other layers in "
+                f"round {stage.k}"
+            )
         with state.timed("surgery"):
             mask = rounds.round_mask(
                 state.net,
@@ -196,8 +200,12 @@ class Run:
         if self.settings.resume:
             for number in reversed(range(len(self.stages))):
                 stored = self.cache.get(self.keys[number])
-                if stored is not None:
+                if stored is None:
+                    continue
+                try:
                     return number + 1, self._restored(stored)
+                except (KeyError, TypeError, ValueError, RuntimeError):
+                    self.cache.drop(self.keys[number])  # whole, but not what a state is
         return 0, State(training.place(self._fresh(), self.settings.device))
 
     def _save(self, number: int, state: State) -> None:
@@ -220,7 +228,7 @@ class Run:
 
     # The record.
 
-    def _describe(self, state: State, status: Status) -> Record:
+    def _describe(self, state: State, status: Status, reason: str | None) -> Record:
         height, width, channels = self.data.train.images.shape[1:]
         return Record(
             key=key(self.cell, self.protocol, self.versions),
@@ -229,6 +237,7 @@ class Run:
             protocol=self.protocol.to_dict(),
             versions=self.versions,
             status=status,
+            error=reason,
             metrics=measured.metrics(state, self._fresh(), (channels, height, width)),
             curve=Curve(**state.curve),
             layers=measured.layers(state),

@@ -10,6 +10,7 @@ from bench.scores import parse_scores
 from bench.selection import Selection
 from bench.versions import check_reference
 
+_MOST_SEEDS = 1000
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -106,6 +107,8 @@ def parse(value: Value, patterns: Sequence[str] = ()) -> Request:
 
 
 def _existing(option: str, folder: Path | None) -> Path | None:
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise ValueError(f"{option} {folder}: that is a file; expected the folder that holds the data sets")
     if folder is not None and not folder.is_dir():
         raise ValueError(
             f"{option} {folder}: there is no such folder; "
@@ -145,8 +148,11 @@ def _seeds(text: str | None) -> tuple[int, ...] | None:
     seeds: list[int] = []
     for word in _words([text]):
         first, dash, last = word.partition("-")
-        start = _integer("--seeds", first)
-        seeds += range(start, (_integer("--seeds", last) if dash else start) + 1)
+        start = _integer("--seeds", first or word)
+        end = _integer("--seeds", last) if dash else start
+        if end - start >= _MOST_SEEDS:
+            raise ValueError(f"--seeds {word} names {end - start + 1} seeds; expected at most {_MOST_SEEDS}")
+        seeds += range(start, end + 1)
     if not seeds:
         raise ValueError(f"--seeds {text!r} names no seed; expected for example 0,1,2 or 0-9")
     return tuple(dict.fromkeys(seeds))

@@ -140,8 +140,8 @@ class CellSession:
 
     def _remarks(self, exitstatus: int) -> list[str]:
         runner = self.config.stash[_RUNNER]
-        reasons = Counter(said.reason for _, said in self.notes if said.reason)
-        lines = [f"skipped {count} cells: {reason}" for reason, count in reasons.items()]
+        reasons = Counter((said.status, said.reason) for _, said in self.notes if said.reason)
+        lines = [f"{status} {count} cell{'s' * (count > 1)}: {reason}" for (status, reason), count in reasons.items()]
         lines += [f"set aside: {problem}" for problem in runner.registry.problems]
         if self.complete:
             lines.append(f"no cell is missing: all {len(self.chosen)} have a final record")

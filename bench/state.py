@@ -5,7 +5,7 @@ from typing import Literal
 
 from bench.cell import Cell
 from bench.profiles import Profile
-from bench.protocol import key
+from bench.protocol import Protocol, key
 from bench.versions import versions
 from results.record import Record
 from results.registry import Registry
@@ -19,8 +19,21 @@ def key_of(cell: Cell, profile: Profile, references: Mapping[str, str]) -> str:
 
 
 def find(registry: Registry, cell: Cell, profile: Profile, references: Mapping[str, str]) -> Record | None:
-    """The newest record of ``cell``, whatever its status."""
-    return registry.get(profile.name, cell.to_dict(), key_of(cell, profile, references))
+    """The newest record of ``cell``, whatever its status.
+
+    A file in its place that says it is of another cell or protocol, or done without having measured anything, is none.
+    """
+    record = registry.get(profile.name, cell.to_dict(), key_of(cell, profile, references))
+    return record if record is not None and _is_of(record, cell, profile) else None
+
+
+def _is_of(record: Record, cell: Cell, profile: Profile) -> bool:
+    try:
+        protocol = Protocol.from_dict(record.protocol)
+    except (ValueError, TypeError, ArithmeticError):
+        return False
+    measured = record.status != "done" or record.metrics is not None
+    return record.cell == cell.to_dict() and protocol == profile.protocol and measured
 
 
 def state_of(record: Record | None) -> State:

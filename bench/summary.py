@@ -22,7 +22,7 @@ class Note:
     filters_kept: int | None = None
     filters_total: int | None = None
     seconds: float | None = None
-    reason: str | None = None  # why it was skipped
+    reason: str | None = None  # why it was skipped, or has no answer
 
     @property
     def answered(self) -> bool:
@@ -51,6 +51,7 @@ def note(record: Record, cached: bool) -> Note:
         filters_kept=None if metrics is None else metrics.filters_total - metrics.filters_pruned,
         filters_total=None if metrics is None else metrics.filters_total,
         seconds=record.costs.seconds_total,
+        reason=(record.error or "").partition("\n")[0] or None,
     )
 
 

@@ -15,7 +15,7 @@ def exact(amount: Amount) -> Fraction:
     """``amount`` without rounding. Raises ValueError outside [0, 1)."""
     try:
         fraction = Fraction(str(amount)) if isinstance(amount, float) else Fraction(amount)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, ArithmeticError):
         fraction = Fraction(-1)
     if not 0 <= fraction < 1:
         raise ValueError(f"amount is {amount}; it must be a fraction pruned, at least 0 and below 1, for example 0.75")

@@ -125,7 +125,10 @@ def floor_count(floor: Amount | None, size: int) -> int:
     """Elements of a tensor of ``size`` that always stay: max(1, ceil(floor * size)), or 0 without a floor."""
     if floor is None:
         return 0
-    fraction = Fraction(str(floor)) if isinstance(floor, float | str) else Fraction(floor)
+    try:
+        fraction = Fraction(str(floor)) if isinstance(floor, float | str) else Fraction(floor)
+    except (ValueError, TypeError, ArithmeticError):
+        fraction = Fraction(-1)
     if not 0 <= fraction <= 1:
         raise ValueError(f"floor is {floor}; it must be a fraction kept of every tensor, for example 0.05")
     return max(1, ceil(fraction * size))

@@ -41,7 +41,10 @@ def export(registry: Registry, path: Path, profile: str | None = None) -> int:
 
 
 def write(records: Iterable[Record], path: Path) -> None:
-    """Write ``records`` to the bundle ``path``, one per line. Raises ValueError, OSError."""
+    """Write ``records`` to the bundle ``path``, one per line. Raises ValueError where that is no file, and OSError."""
+    path = path.resolve()  # where a link leads, not in its place
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is not a regular file; name a file that may be replaced")
     _files.write(path, b"".join(_codec.encode_line(record) + b"\n" for record in records))
 
 

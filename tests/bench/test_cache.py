@@ -64,3 +64,12 @@ def test_files_of_somebody_else_are_never_touched(tmp_path):
         os.utime(path, (0, 0))
     StageCache(tmp_path, limit_bytes=1).put(ABC, ONE, {})
     assert all(path.exists() for path in theirs)
+
+
+def test_a_file_whose_bytes_have_changed_is_as_good_as_none(tmp_path):
+    cache = StageCache(tmp_path)
+    cache.put(ABC, ONE, {})
+    (path,) = tmp_path.rglob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:-3] + b"xyz")  # still a whole container
+    assert cache.get(ABC) is None
+    assert not path.exists()

@@ -75,3 +75,19 @@ def test_what_is_not_an_id_is_refused(text):
 def test_an_unknown_field_is_named():
     with pytest.raises(ValueError, match="a cell has no field colour; it has ablation, amount"):
         Cell.from_dict({"suite": "s", "colour": "red"})
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"amount": "x"}, "amount is 'x'; it must be a decimal fraction"),
+        ({"amount": "NaN"}, "amount is NaN; it must be a fraction pruned between 0 and 1"),
+    ],
+)
+def test_amounts_that_are_none_are_one_sentence(change, sentence):
+    values = {"suite": "s", "model": "m", "dataset": "d", "score": "loss", "rounds": 1, "seed": 0}
+    with pytest.raises(ValueError, match=sentence):
+        Cell.from_dict({**values, **change})
+    del values["model"]
+    with pytest.raises(ValueError, match="a cell needs model"):
+        Cell.from_dict(values)

@@ -12,7 +12,7 @@ from bench.cost import estimates, multiply_adds, total
 from bench.profiles import get
 from bench.protocol import Protocol
 from bench.state import key_of
-from results.record import Costs, Environment, Record
+from results.record import Costs, Environment, Metrics, Record
 from results.registry import Registry
 
 DEMO = get("demo")
@@ -23,9 +23,16 @@ CPU = Environment(
 )
 
 
+METRICS = Metrics(
+    test_accuracy_best=91.5, best_epoch=1, test_accuracy_last=90.25, test_loss_last=1.0, train_accuracy_last=99.0,
+    train_loss_last=0.1, filters_pruned=0, filters_total=40, params=2, params_dense=2, macs=2, macs_dense=2,
+)  # fmt: skip
+
+
 def record(cell, seconds, status="done", **changes):
     return Record(
-        key=key_of(cell, DEMO, {}), cell=cell.to_dict(), profile="demo", protocol={}, versions={}, status=status,
+        key=key_of(cell, DEMO, {}), cell=cell.to_dict(), profile="demo", protocol=DEMO.protocol.to_dict(), versions={},
+        status=status, metrics=METRICS,
         costs=Costs(**{"seconds_total": seconds, "stages_run": 1, **changes}), environment=CPU,
         started="2026-01-01T00:00:00+00:00", finished="2026-01-01T00:00:00+00:00",
     )  # fmt: skip
@@ -164,6 +171,6 @@ def test_run_fails_where_the_data_is_missing_and_says_what_to_do(tmp_path):
         text=True,
     )
     assert done.returncode != 0
-    assert "skipped 1 cells: " in done.stdout
+    assert "skipped 1 cell: " in done.stdout
     assert "python -m bench data --download cifar10" in done.stdout
     assert "report:" not in done.stdout

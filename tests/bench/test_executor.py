@@ -4,6 +4,7 @@ import types
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import bench
@@ -18,7 +19,7 @@ from bench.settings import Settings
 from bench.state import missing, state_of
 from bench.versions import versions
 from results import bundle
-from results.record import Environment, Record
+from results.record import Environment, Metrics, Record
 from results.registry import Registry
 
 DEMO = get("demo")
@@ -27,6 +28,12 @@ SETTINGS = Settings(data_root=Path("data"), cache_root=Path("stages"))
 HERE = Environment(
     device="cpu", device_name="", threads=1, python="", torch="", cuda=None, platform="", commit=None, dirty=None
 )
+
+
+METRICS = Metrics(
+    test_accuracy_best=91.5, best_epoch=1, test_accuracy_last=90.25, test_loss_last=1.0, train_accuracy_last=99.0,
+    train_loss_last=0.1, filters_pruned=0, filters_total=40, params=2, params_dense=2, macs=2, macs_dense=2,
+)  # fmt: skip
 
 
 def step(epoch, epochs=3):
@@ -53,7 +60,7 @@ def experiment(monkeypatch):
         found = versions(cell, settings.score_references)
         return Record(
             key=key(cell, profile.protocol, found), cell=cell.to_dict(), profile=profile.name,
-            protocol=profile.protocol.to_dict(), versions=found, status=stub.outcome, environment=HERE,
+            protocol=profile.protocol.to_dict(), versions=found, status=stub.outcome, environment=HERE, metrics=METRICS,
             started="2026-01-01T00:00:00+00:00", finished="2026-01-01T00:00:00+00:00",
         )  # fmt: skip
 
@@ -178,3 +185,21 @@ def test_nothing_is_run_where_no_record_could_be_stored(experiment, tmp_path):
     with pytest.raises(OSError, match=r"no record can be stored in .*file"):
         execute(CELL, DEMO, SETTINGS, Registry(tmp_path / "file"))
     assert experiment.runs == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cell": replace(CELL, model="resnet56").to_dict()},
+        {"protocol": get("paper").protocol.to_dict()},
+        {"protocol": {}},
+        {"metrics": None},
+    ],
+)
+def test_a_record_of_something_else_is_no_answer(experiment, registry, change):
+    record = execute(CELL, DEMO, SETTINGS, registry).record
+    path = registry.path("demo", CELL.to_dict(), record.key)
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(record, **change)))
+    assert missing([CELL], registry, DEMO, {}) == (CELL,)
+    assert execute(CELL, DEMO, SETTINGS, registry).cached is False
+    assert missing([CELL], registry, DEMO, {}) == ()

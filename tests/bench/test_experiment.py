@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from bench import experiment
+from bench.cache import StageCache
 from bench.cell import Cell
 from bench.profiles import PROFILES
 from bench.progress import Progress, silent
@@ -122,7 +123,29 @@ def test_a_run_that_leaves_the_numbers_ends_as_diverged(tmp_path):
     record = run(tmp_path, tiny.cell("loss"), profile=tiny.profile(lr=1e20, batch_size=16))
     assert record.status == "diverged"
     assert record.curve.train_loss[-1] is None
+    assert record.error == f"the loss was no longer finite in epoch {record.curve.epoch[-1]}"
     json.loads(msgspec.json.encode(record))
+
+
+def test_a_score_that_is_not_finite_is_named(tmp_path, monkeypatch):
+    (tmp_path / "own_nan.py").write_text(
+        "def nan(model, batches, *, layers):\n"
+        "    return {name: layer.weight.flatten(1).sum(1) * float('nan') for name, layer in layers.items()}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    record = run(tmp_path, tiny.cell("nan"), score_references={"nan": "own_nan:nan"})
+    assert record.status == "diverged"
+    assert record.error == "score nan was not finite for units.0.conv and 9 other layers in round 1"
+
+
+def test_a_state_that_is_none_is_dropped_and_computed_again(tmp_path):
+    undisturbed = run(tmp_path, tiny.cell("loss"))
+    (path,) = (tmp_path / "stages").rglob("*.safetensors")
+    cache = StageCache(tmp_path / "stages")
+    cache.put(path.stem, {"net.nothing": torch.zeros(1)}, {})
+    again = run(tmp_path, tiny.cell("loss"))
+    assert again.costs.stages_cached == 0
+    assert numbers(again) == numbers(undisturbed)
 
 
 def test_every_layer_loses_the_same_share_under_uniform(tmp_path):

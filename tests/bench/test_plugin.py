@@ -96,6 +96,7 @@ def test_a_failure_is_recorded_fails_the_test_and_is_tried_again(lab, behaviour,
     assert f"CellFailed: {status}: " in result.stdout
     assert (record["status"], record["profile"], record["key"].startswith(BASE)) == (status, "demo", True)
     assert "Traceback" in record["error"]
+    assert f"{status} 1 cell: {record['error'].splitlines()[0]}" in result.stdout
     assert len(lab.ran()) == 1
     lab.plan = {}
     assert lab.pytest(*ONE).returncode == 0

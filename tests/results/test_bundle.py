@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,3 +116,17 @@ def test_an_unreadable_file_in_the_way_is_set_aside(bundle: Path, registry: Regi
     path.write_bytes(b"{")
     assert import_(registry, bundle) == summary(new=3)
     assert path.with_name(f"{path.name}.unreadable").read_bytes() == b"{"
+
+
+def test_export_follows_a_link_and_replaces_nothing_but_files(
+    registry: Registry, make_record: MakeRecord, tmp_path: Path
+) -> None:
+    registry.put(make_record(seed=0))
+    (tmp_path / "real.jsonl").write_text("old")
+    (tmp_path / "link.jsonl").symlink_to("real.jsonl")
+    assert export(registry, tmp_path / "link.jsonl") == 1
+    assert (tmp_path / "link.jsonl").is_symlink()
+    assert (tmp_path / "real.jsonl").read_text() != "old"
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="is not a regular file; name a file that may be replaced"):
+        export(registry, tmp_path / "pipe")
