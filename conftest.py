@@ -1,3 +1,3 @@
-"""What every pytest run in this checkout loads: the plugin that runs cells, and the one that reports on them."""
+"""What every pytest run in this checkout loads: the plugins that run cells and benchmarks, and the one that reports."""
 
-pytest_plugins = ["bench.plugin", "reports.plugin"]
+pytest_plugins = ["bench.plugin", "bench.speed.plugin", "reports.plugin"]

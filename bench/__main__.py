@@ -1,4 +1,4 @@
-"""``python -m bench list|run|data``: see what there is, what it will cost, and run it through pytest."""
+"""``python -m bench list|run|queue|data``: see what there is, what it will cost, and run it through pytest."""
 
 import argparse
 import os
@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from bench import commands, options
+from bench.queue_command import show_queue
 
 CELLS_HELP = "cell ids, or quoted shell patterns of them"
 
@@ -33,14 +34,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, allow_abbrev=False)
-    add = partial(parser.add_subparsers(required=True, metavar="list|run|data").add_parser, allow_abbrev=False)
+    add = partial(parser.add_subparsers(required=True, metavar="list|run|queue|data").add_parser, allow_abbrev=False)
     listing = add("list", help="cells, their state, key and estimated cost")
     listing.add_argument("--ids", action="store_true", help="print ids only")
     listing.set_defaults(command=_list)
     running = add("run", help="say what it will cost, ask, and run; what follows -- goes to pytest")
     running.add_argument("--yes", action="store_true", help="do not ask")
     running.set_defaults(command=_run)
-    for command in (listing, running):
+    queueing = add("queue", help="what comes next under --budget, what it costs and what it would settle")
+    queueing.add_argument("--all", action="store_true", help="print every cell, not only the first")
+    queueing.set_defaults(command=_queue)
+    for command in (listing, running, queueing):
         command.add_argument("cells", nargs="*", metavar="CELL", help=CELLS_HELP)
         _add(command, options.ALL)
     data = add("data", help="which data sets are there")
@@ -73,6 +77,12 @@ def _list(parsed: argparse.Namespace, rest: Sequence[str]) -> int:
 def _run(parsed: argparse.Namespace, rest: Sequence[str]) -> int:
     forwarded = [word for option in options.ALL for word in _words(option, _value(parsed, option.name))]
     return commands.run_cells(_request(parsed), yes=parsed.yes, arguments=[*forwarded, *rest])
+
+
+def _queue(parsed: argparse.Namespace, rest: Sequence[str]) -> int:
+    if rest:
+        raise ValueError("queue takes nothing after --")
+    return show_queue(_request(parsed), everything=parsed.all)
 
 
 def _words(option: options.Option, value: Any) -> list[str]:

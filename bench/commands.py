@@ -11,6 +11,7 @@ from bench.cell import Cell
 from bench.cost import duration
 from bench.options import Request
 from bench.state import find, key_of, missing, state_of
+from results.record import Record
 from results.registry import Registry
 
 ASK_ABOVE = 600.0
@@ -24,9 +25,12 @@ def list_cells(request: Request, *, ids: bool) -> int:
     if ids:
         print(*(cell.id for cell in chosen), sep="\n", end="\n" if chosen else "")
         return 0
-    found = _estimates(request, registry, chosen)
+    records = registry.records(request.selection.profile.name)
+    found = _estimates(request, records, chosen)
     rows = [[cell.id, *_state_and_key(request, registry, cell), *_cost(found[cell])] for cell in chosen]
     print(tabulate(rows, headers=["cell", "state", "key", "cost", "from"], disable_numparse=True))
+    if accuracy := _accuracy(request, records, cost.total(found)):
+        print(accuracy)
     _report(registry)
     return 0
 
@@ -36,8 +40,9 @@ def run_cells(request: Request, *, yes: bool, arguments: Sequence[str]) -> int:
     registry = Registry(request.registry)
     chosen = _chosen(request, registry)
     todo = list(chosen) if request.rerun else list(_missing(request, registry, chosen))
-    sums = cost.total(_estimates(request, registry, todo))
-    print(_announcement(request, len(chosen), len(todo), sums))
+    records = registry.records(request.selection.profile.name)
+    sums = cost.total(_estimates(request, records, todo))
+    print(_announcement(request, len(chosen), len(todo), sums, _accuracy(request, records, sums)))
     if sums.seconds > ASK_ABOVE and not yes and not _agreed():
         print("nothing was run")
         return 1
@@ -80,9 +85,18 @@ def _missing(request: Request, registry: Registry, cells: Sequence[Cell]) -> tup
     return missing(cells, registry, request.selection.profile, request.references)
 
 
-def _estimates(request: Request, registry: Registry, cells: Sequence[Cell]) -> dict[Cell, cost.Estimate]:
-    profile = request.selection.profile
-    return cost.estimates(cells, profile, registry.records(profile.name), _device_kind(request.device))
+def _estimates(request: Request, records: Sequence[Record], cells: Sequence[Cell]) -> dict[Cell, cost.Estimate]:
+    return cost.estimates(cells, request.selection.profile, records, _device_kind(request.device))
+
+
+def _accuracy(request: Request, records: Sequence[Record], sums: cost.Total) -> str:
+    """How far the fitted ones among the estimates are off; empty where there are none, or too few records to say."""
+    kind = _device_kind(request.device)
+    error = cost.error(records, kind) if "fitted" in sums.sources else None
+    if error is None:
+        return ""
+    among = cost.informative(records, kind)
+    return f"fitted costs are within {100 * error:.0f} % in the median, leave-one-out over {among} records"
 
 
 def _device_kind(name: str) -> str:
@@ -102,13 +116,14 @@ def _cost(estimate: cost.Estimate) -> tuple[str, str]:
     return duration(estimate.seconds), estimate.source
 
 
-def _announcement(request: Request, chosen: int, todo: int, sums: cost.Total) -> str:
+def _announcement(request: Request, chosen: int, todo: int, sums: cost.Total, accuracy: str) -> str:
     profile = request.selection.profile.name
     said = f"{chosen} cells of profile {profile}, {chosen - todo} of them cached, {todo} to run"
     if not todo:
         return said
     sources = ", ".join(f"{count} {source}" for source, count in sums.sources.items())
-    return f"{said}: about {duration(sums.seconds)} and {sums.disk_bytes / 1e6:.0f} MB of disk (estimates: {sources})"
+    rests_on = "; ".join(filter(None, [sources, accuracy]))
+    return f"{said}: about {duration(sums.seconds)} and {sums.disk_bytes / 1e6:.0f} MB of disk (estimates: {rests_on})"
 
 
 def _report(registry: Registry) -> None:

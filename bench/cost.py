@@ -1,21 +1,18 @@
-"""What running a cell will take: from records of the same kind where there are any, else from arithmetic.
-
-A pruned run is cheaper than a base run by a factor that depends on model, score and rounds, and the score itself costs;
-so a record speaks first for its own cell with other seeds, then for pruned cells, or base cells, of its model.
-"""
+"""What running a cell will take: from records of the same kind of device where there are any, else from arithmetic."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from bench.cell import BASE, Cell
+from bench.cell import Cell
+from bench.cost_model import Machine, Run, any_seed, fitted, misses, usual
 from bench.profiles import Profile
 from bench.protocol import Protocol
 from results.record import Record
 
-Source = Literal["measured", "scaled", "assumed"]
-"""Measured on the same cell with another seed; scaled from other cells of the profile; or an assumed speed."""
+Source = Literal["measured", "fitted", "assumed"]
+"""Measured on the same cell with another seed; fitted to records of other cells; or assumed, without any record."""
 
 _MACS = {"vgg13": 228.3e6, "mobilenet_v1": 46.4e6, "resnet56": 125.8e6}  # dense, 32 × 32 pixels, width 1
 _PARAMETERS = {"vgg13": 9.4e6, "mobilenet_v1": 3.2e6, "resnet56": 0.86e6}
@@ -26,14 +23,21 @@ _IMAGES = {  # training images, test images, pixels a side
     "mnist": (60_000, 10_000, 28),
     "tiny_imagenet": (100_000, 10_000, 64),
 }
-_SPEED = {"cpu": 0.1e12, "cuda": 3e12}  # multiply-adds a second; two cores, and one small network alone on a GPU
+_LAYERS = {"vgg13": 11, "mobilenet_v1": 28, "resnet56": 58}  # convolutions and the classifier
+_OPERATIONS = 3  # a layer convolves, normalises and rectifies
+_SPEED = {"cpu": 0.04e12, "cuda": 3e12}  # multiply-adds a second: a core, 16 at 2.5 GHz; a GPU with one small network
+_OPERATION_SECONDS = {"cpu": 0.2e-3, "cuda": 0.01e-3}  # of the least: 2 MB in and out of memory; the launch of a kernel
+_ASSUMED_MACHINE = Machine(threads=2, device_name="")
+_FEWEST = 5
+"""Cells below which leaving one out says nothing of how far the others are off."""
+
 _RECORD_BYTES = 30_000
 _STATE_COPIES = 2  # weights and momentum, fp32
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Seconds and disk of one cell; seconds are an upper bound where ``source`` is assumed: pruning saves time."""
+    """Seconds and disk of one cell."""
 
     seconds: float
     record_bytes: int
@@ -51,47 +55,43 @@ class Total:
 
 
 def estimates(cells: Iterable[Cell], profile: Profile, records: Sequence[Record], device: str) -> dict[Cell, Estimate]:
-    """The estimate of each of ``cells``; ``records`` are those of the profile, ``device`` is cpu or cuda."""
+    """The estimate of each of ``cells`` on the machine that most records come from.
+
+    ``records`` are those of the profile, ``device`` is cpu or cuda; records of another kind of device say nothing.
+    """
     kind = device.partition(":")[0]
-    alike: dict[tuple[object, ...], list[float]] = {}  # seconds, and seconds per multiply-add of the dense network
-    for record in records:
-        cell, seconds = _cell(record), record.costs.seconds_total
-        if cell is None or not _usable(record, kind):
-            continue
-        alike.setdefault(_place(cell), []).append(seconds)
-        for group in _groups(cell):
-            alike.setdefault(group, []).append(seconds / multiply_adds(cell.model, cell.dataset, profile.protocol))
-    return {cell: _estimate(cell, profile.protocol, alike, _SPEED[kind]) for cell in cells}
+    runs = _runs(records, kind)
+    law, machine = fitted(runs), usual(runs) or _ASSUMED_MACHINE
+    own: dict[Cell, list[float]] = {}  # how many times longer than the law says
+    for run in runs:
+        beyond = run.seconds / (run.assumed * law.factor(run.cell, run.machine))
+        own.setdefault(any_seed(run.cell), []).append(beyond)
+
+    def estimate(cell: Cell) -> Estimate:
+        seconds = _assumed(cell, profile.protocol, kind, machine) * law.factor(cell, machine)
+        beyond = own.get(any_seed(cell))
+        return Estimate(
+            seconds=seconds * median(beyond) if beyond else seconds,
+            record_bytes=_RECORD_BYTES,
+            state_bytes=_state_bytes(cell, profile.protocol),
+            source="measured" if beyond else "fitted" if runs else "assumed",
+        )
+
+    return {cell: estimate(cell) for cell in cells}
 
 
-def _estimate(
-    cell: Cell, protocol: Protocol, alike: Mapping[tuple[object, ...], list[float]], speed: float
-) -> Estimate:
-    disk = {"record_bytes": _RECORD_BYTES, "state_bytes": _state_bytes(cell, protocol)}
-    if times := alike.get(_place(cell)):
-        return Estimate(seconds=median(times), **disk, source="measured")
-    work = multiply_adds(cell.model, cell.dataset, protocol)
-    for group in _groups(cell):
-        if rates := alike.get(group):
-            return Estimate(seconds=work * median(rates), **disk, source="scaled")
-    return Estimate(seconds=work / speed, **disk, source="assumed")
+def error(records: Sequence[Record], device: str) -> float | None:
+    """How far fitted seconds are off: the median of |predicted / taken - 1|, each cell predicted from the others.
+
+    None where ``records`` hold fewer than five cells of this kind of ``device``.
+    """
+    runs = _runs(records, device.partition(":")[0])
+    return median(misses(runs)) if len({any_seed(run.cell) for run in runs}) >= _FEWEST else None
 
 
-def _place(cell: Cell) -> tuple[object, ...]:
-    """All that tells a cell from another but its seed."""
-    return cell.model, cell.dataset, cell.score, cell.amount, cell.rounds
-
-
-def _groups(cell: Cell) -> tuple[tuple[object, ...], ...]:
-    """Cells that cost alike in proportion to the dense network, the most alike first."""
-    base = cell.score == BASE
-    return (
-        (cell.model, cell.score, cell.rounds),
-        (cell.model, base, cell.rounds),
-        (cell.model, base),
-        (base,),
-        (),
-    )
+def informative(records: Sequence[Record], device: str) -> int:
+    """How many of ``records`` say what cells take on this kind of ``device``."""
+    return len(_runs(records, device.partition(":")[0]))
 
 
 def total(found: Mapping[Cell, Estimate]) -> Total:
@@ -118,25 +118,61 @@ def duration(seconds: float) -> str:
 
 def multiply_adds(model: str, dataset: str, protocol: Protocol) -> float:
     """Multiply-adds of training a dense ``model``: three forward passes per training image, one per test image."""
-    train, test, own = _IMAGES.get(dataset, _IMAGES["cifar10"])
-    train, test = min(train, protocol.train_limit or train), min(test, protocol.test_limit or test)
-    pixels = protocol.image_size or own
+    pixels = protocol.image_size or _IMAGES.get(dataset, _IMAGES["cifar10"])[2]
     forward = _MACS.get(model, max(_MACS.values())) * float(protocol.width) ** 2 * (pixels / 32) ** 2
-    return protocol.epochs * (3 * train + test) * forward
+    return _passes(dataset, protocol) * forward
 
 
-def _cell(record: Record) -> Cell | None:
-    """The cell of a record, which may be of another version of this project."""
-    try:
-        return Cell.from_dict(record.cell)
+def work(cell: Cell, protocol: Protocol) -> float:
+    """Multiply-adds of ``cell``: those of the dense network, less what pruning is expected to save.
+
+    Without a fraction p of its filters a network is taken to need 1 - p of its multiply-adds. VGG-13 has been seen to
+    keep 0.05-0.49 of them at p = 0.75, MobileNet-V1 0.07-0.40, ResNet-56 0.20-0.48 at p = 0.6: it depends on the score.
+    """
+    return multiply_adds(cell.model, cell.dataset, protocol) * _kept(cell, protocol.epochs)
+
+
+def _kept(cell: Cell, epochs: int) -> float:
+    """The expected share of multiply-adds over all epochs; round k of n comes after epoch k and leaves 1 - p k / n."""
+    if cell.amount is None or cell.rounds is None:
+        return 1.0
+    rounds_before = sum(min(epoch, cell.rounds) for epoch in range(epochs))
+    return 1 - float(cell.amount) * rounds_before / cell.rounds / epochs
+
+
+def _passes(dataset: str, protocol: Protocol) -> int:
+    """Forward passes of one image that take as long as the whole of a training, tests included."""
+    train, test, _ = _IMAGES.get(dataset, _IMAGES["cifar10"])
+    train, test = min(train, protocol.train_limit or train), min(test, protocol.test_limit or test)
+    return protocol.epochs * (3 * train + test)
+
+
+def _assumed(cell: Cell, protocol: Protocol, kind: str, machine: Machine) -> float:
+    """Seconds by arithmetic: multiply-adds, which threads share, and operations that take their time however small."""
+    threads = machine.threads if kind == "cpu" else 1
+    batches = _passes(cell.dataset, protocol) / protocol.batch_size
+    operations = batches * _LAYERS.get(cell.model, max(_LAYERS.values())) * _OPERATIONS
+    return work(cell, protocol) / (_SPEED[kind] * threads) + operations * _OPERATION_SECONDS[kind]
+
+
+def _runs(records: Iterable[Record], kind: str) -> list[Run]:
+    """What ``records`` say of this kind of device: only those of cells that were run, and run to their end."""
+    found = (_run(record, kind) for record in records)
+    return [run for run in found if run is not None]
+
+
+def _run(record: Record, kind: str) -> Run | None:
+    costs, environment = record.costs, record.environment
+    whole = record.status == "done" and costs.stages_run > 0 < costs.seconds_total
+    if not (whole and environment.device.startswith(kind)):
+        return None
+    try:  # the record may be of another version of this project
+        cell, protocol = Cell.from_dict(record.cell), Protocol.from_dict(record.protocol)
     except (ValueError, TypeError, ArithmeticError):
         return None
-
-
-def _usable(record: Record, kind: str) -> bool:
-    """Whether this kind of device did the work; a cell that came from the stage cache cost only its loading."""
-    costs = record.costs
-    return record.final and record.environment.device.startswith(kind) and costs.stages_run > 0 < costs.seconds_total
+    machine = Machine(max(1, environment.threads), environment.device_name)
+    seconds = costs.seconds_total / max(1, environment.at_once)  # by the clock, which they had in common
+    return Run(cell=cell, machine=machine, assumed=_assumed(cell, protocol, kind, machine), seconds=seconds)
 
 
 def _state_bytes(cell: Cell, protocol: Protocol) -> int:

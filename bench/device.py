@@ -1,6 +1,10 @@
 """On what a cell runs, decided when the first one does."""
 
 import os
+import shutil
+
+_FILLED = 0.8
+"""Share of a GPU's memory that cells may take together."""
 
 
 class NoDevice(Exception):  # noqa: N818
@@ -22,6 +26,21 @@ def resolve(name: str, worker: int = 0) -> str:
     if name == "auto":
         return "cpu"
     raise NoDevice("--device cuda: torch finds no NVIDIA GPU here")
+
+
+def likely_kind(name: str) -> str:
+    """The kind of device that ``name`` will probably come to, without importing torch to ask it."""
+    if name != "auto":
+        return name
+    return "cuda" if shutil.which("nvidia-smi") else "cpu"
+
+
+def fits_beside(number: int) -> bool:
+    """Whether twice the cells under way, ``number`` of them then, fit into the memory of this process's GPU."""
+    import torch
+
+    total = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
+    return number > 0 and 2 * torch.cuda.max_memory_reserved() < _FILLED * total
 
 
 def share_threads(workers: int) -> None:

@@ -50,15 +50,18 @@ def surroundings(device: str) -> dict[str, Any]:
     return facts
 
 
-def settle() -> None:
+def settle(precision: str = "fp32", device: str = "cpu") -> None:
     """Make this process repeat itself: the same cell on the same machine gives the same bits, on a GPU too.
 
-    TF32 is off, so that fp32 in a protocol means fp32.
+    TF32 products are on where ``precision`` is tf32 and off everywhere else, so that fp32 means fp32. Raises ValueError
+    for tf32 on a device that has none.
     """
+    if precision == "tf32" and not device.startswith("cuda"):
+        raise ValueError("precision tf32 exists on NVIDIA GPUs only; use the profile as it is, which is in fp32")
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
+    # The older switches: where the newer, finer ones say "ieee", PyTorch refuses to read these, and libraries do.
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     _keep_freed_memory()
 
 

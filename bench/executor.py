@@ -8,16 +8,21 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from bench.cell import Cell
 from bench.places import checkout
 from bench.profiles import Profile
-from bench.progress import CellTimeout, Listener, limited, silent
+from bench.progress import CellTimeout, Listener, OutOfBudget, limited, silent
 from bench.protocol import key
 from bench.settings import Settings
 from bench.state import find
+from bench.together import Together, Turns
 from bench.versions import versions
+from bench.width import Width
 from results import bundle
 from results.record import Costs, Environment, Record, Status
 from results.registry import Registry
@@ -62,9 +67,32 @@ def execute(
     known = answer(cell, profile, settings.score_references, registry)
     if known is not None and not rerun:
         return known
+    from bench import experiment  # imports torch, which listing cells must not
+
+    def begin(cell: Cell, crowd: Callable[[], int]) -> Turns[Outcome]:
+        return executing(cell, profile, settings, registry, listener=listener, crowd=crowd)
+
+    return Together(begin, partial(experiment.lane, settings.device), Width.fixed(1)).result(cell)
+
+
+def executing(
+    cell: Cell,
+    profile: Profile,
+    settings: Settings,
+    registry: Registry,
+    *,
+    listener: Listener = silent,
+    crowd: Callable[[], int],
+) -> Turns[Outcome]:
+    """Run ``cell`` in turns, whatever the registry holds, and record how that went; raises as :func:`execute` does.
+
+    ``crowd`` says at the end how many cells were under way at once.
+    """
+    __tracebackhide__ = True
     # A run that fails is kept beside an answer that was there, or came from elsewhere meanwhile, not in its place.
     registry.check_writable()
-    record = _run(cell, profile, settings, listener, keep_failure=registry.merge)
+    record = yield from _run(cell, profile, settings, listener, keep_failure=registry.merge)
+    record = replace(record, environment=replace(record.environment, at_once=crowd()))
     try:
         registry.put(record)
     except OSError as error:
@@ -95,15 +123,15 @@ def is_missing_data(error: BaseException) -> bool:
 
 def _run(
     cell: Cell, profile: Profile, settings: Settings, listener: Listener, keep_failure: Callable[[Record], object]
-) -> Record:
+) -> Turns[Record]:
     from bench import experiment  # imports torch, which listing cells must not
 
     __tracebackhide__ = True
     found = versions(cell, settings.score_references)  # of the sources as they are before they are imported
     attempt = _Attempt(cell, profile, found, experiment.environment(settings))
     try:
-        return experiment.run(cell, profile, settings, limited(listener, settings.cell_timeout))
-    except KeyboardInterrupt as error:
+        return (yield from experiment.running(cell, profile, settings, limited(listener, settings.cell_timeout)))
+    except (KeyboardInterrupt, GeneratorExit) as error:
         keep_failure(attempt.failed(error))
         raise
     except Exception as error:
@@ -142,7 +170,7 @@ class _Attempt:
 
 
 def _status(error: BaseException) -> Status:
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt | GeneratorExit | OutOfBudget):
         return "interrupted"
     if isinstance(error, CellTimeout):
         return "timeout"
@@ -157,6 +185,10 @@ def _reason(error: BaseException) -> str:
     """One line that says what happened, then the end of the traceback."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted from the keyboard"
+    if isinstance(error, GeneratorExit):
+        return "interrupted: the run ended while this cell was under way beside another"
+    if isinstance(error, OutOfBudget):
+        return str(error)
     line = _without_folders(traceback.format_exception_only(error)[-1].strip().replace("\n", " "))
     return f"{line}\n{_without_folders(''.join(traceback.format_exception(error)))[-_TAIL:]}"
 

@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,13 +23,15 @@ from bench.cache import StageCache, Stored
 from bench.cell import Cell
 from bench.plan import Prune, Train, is_shared, keys, plan
 from bench.profiles import Profile
-from bench.progress import Listener, Progress
+from bench.progress import Listener, Progress, Stopped
 from bench.protocol import Protocol, key
 from bench.run_state import State, restored
 from bench.settings import Settings
 from bench.versions import versions
 from pruning import data, models, rounds, scores, surgery, training
+from pruning.capture import lane as lane
 from pruning.scores import Score
+from pruning.steps import Steps, Turns, finished
 from results.record import Costs, Curve, DataFacts, Environment, Record, Status, finite
 
 
@@ -47,29 +51,38 @@ def run(cell: Cell, profile: Profile, settings: Settings, listener: Listener) ->
     ``pruning.data.DataError`` where the data set is missing or damaged, ValueError where the cell makes no sense, and
     whatever ``listener`` raises.
     """
-    return Run(cell, profile, settings, listener).record()
+    return finished(running(cell, profile, settings, listener), lane(settings.device))
+
+
+def running(cell: Cell, profile: Profile, settings: Settings, listener: Listener) -> Turns[Record]:
+    """:func:`run` in turns, between which other cells may take theirs; each in a :func:`pruning.capture.lane`."""
+    return (yield from Run(cell, profile, settings, listener).record())
 
 
 class Run:
-    """One run of one cell; :func:`run` is the way in."""
+    """One run of one cell; :func:`running` is the way in."""
 
     def __init__(self, cell: Cell, profile: Profile, settings: Settings, listener: Listener) -> None:
-        machine.settle()
+        machine.settle(profile.protocol.precision, settings.device)
         self.started, self.clock = _now(), time.perf_counter()
         self.cell, self.profile, self.settings, self.listener = cell, profile, settings, listener
         self.protocol = protocol = profile.protocol
         self.versions = versions(cell, settings.score_references)
         self.stages = plan(cell, protocol)
-        whole = data.load(cell.dataset, settings.data_root, protocol.image_size)
-        self.data = whole.limited(protocol.train_limit, protocol.test_limit).to(settings.device)
-        self.fingerprint = whole.fingerprint
+        self.data, self.fingerprint = _dataset(
+            cell.dataset,
+            settings.data_root,
+            settings.device,
+            protocol.image_size,
+            (protocol.train_limit, protocol.test_limit),
+        )
         self.recipe = _recipe(protocol)
-        surroundings = machine.surroundings(settings.device) | {"data": whole.fingerprint}
+        surroundings = machine.surroundings(settings.device) | {"data": self.fingerprint}
         self.keys = keys(cell, protocol, self.stages, self.versions, surroundings)
         self.cache = StageCache(settings.cache_root)
         self.cached = 0
 
-    def record(self) -> Record:
+    def record(self) -> Turns[Record]:
         """Run every stage that is not cached and describe what came out."""
         if self.settings.device.startswith("cuda"):
             torch.cuda.reset_peak_memory_stats(self.settings.device)
@@ -78,36 +91,40 @@ class Run:
         status: Status = "done"
         reason = None
         try:
-            self._finish(done, state)
+            yield from self._finish(done, state)
         except Diverged as error:
             status, reason = "diverged", str(error)
         for number in range(len(self.stages)):
             self._forget(number)
         return self._describe(state, status, reason)
 
-    def _finish(self, done: int, state: State) -> None:
+    def _finish(self, done: int, state: State) -> Turns[None]:
         saved, last_saved = done - 1, time.monotonic()
         for number, stage in enumerate(self.stages[done:], start=done):
-            if isinstance(stage, Train):
-                self._train(stage, state)
-            else:
-                self._prune(stage, state)
+            try:
+                if isinstance(stage, Train):
+                    yield from self._train(stage, state)
+                else:
+                    self._prune(stage, state)
+                    yield True
+            except Stopped:
+                self._save(number, state)
+                raise
             due = time.monotonic() - last_saved >= self.settings.checkpoint_seconds
             if is_shared(stage) or (due and number + 1 < len(self.stages)):
                 self._save(number, state)
                 self._forget(saved)
                 saved, last_saved = number, time.monotonic()
 
-    def _train(self, stage: Train, state: State) -> None:
-        optimizer = training.sgd(state.net, self.recipe)
-        training.restore_velocity(state.net, optimizer, state.momentum)
+    def _train(self, stage: Train, state: State) -> Turns[None]:
+        """An epoch and a test. What the listener raises comes last, when the stage is whole."""
+        if state.steps is None:
+            state.steps = Steps(state.net, self.data, self.recipe, momentum=state.momentum)
         with state.timed("train"):
-            trained = training.train_epoch(
-                state.net, optimizer, self.data.train, self.recipe, lr=stage.lr, seed=self.cell.seed, epoch=stage.epoch
-            )
-        state.momentum = training.velocity(state.net, optimizer)
+            trained = yield from state.steps.train(lr=stage.lr, seed=self.cell.seed, epoch=stage.epoch)
+        state.momentum = state.steps.momentum
         with state.timed("test"):
-            tested = training.evaluate(state.net, self.data.test, self.recipe)
+            tested = yield from state.steps.test()
         row = Curve.__struct_fields__, (stage.epoch, stage.round, stage.lr, *trained, *tested)
         for name, value in zip(*row, strict=True):
             state.curve[name].append(finite(value) if isinstance(value, float) else value)
@@ -137,7 +154,7 @@ class Run:
             )
             kept = {layer: tuple(keep.nonzero().flatten().tolist()) for layer, keep in mask.items()}
             state.net = training.place(surgery.with_channels(state.net, kept), self.settings.device)
-            state.momentum = {}
+            state.momentum, state.steps = {}, None
 
     def _scores(self, k: int, state: State) -> dict[str, Tensor]:
         score = _score(self.cell.score, self.settings)
@@ -259,6 +276,18 @@ class Run:
             started=self.started,
             finished=_now(),
         )
+
+
+@lru_cache(maxsize=2)
+def _dataset(
+    name: str, root: Path, device: str, image_size: int | None, limits: tuple[int | None, int | None]
+) -> tuple[data.Dataset, str]:
+    """The images of a cell on its device, and the fingerprint of the whole set; shared by cells of one process."""
+    whole = data.load(name, root, image_size)
+    placed = whole.limited(*limits).to(device)
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)  # the next cell reads them on another stream
+    return placed, whole.fingerprint
 
 
 def _score(name: str, settings: Settings) -> Score:

@@ -11,6 +11,7 @@ from bench.selection import Selection
 from bench.versions import check_reference
 
 _MOST_SEEDS = 1000
+_MOST_AT_ONCE = 64
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -62,6 +63,13 @@ RUNNING = (
     Option(name="rerun", kind="flag", help="run cells again that have a final record, anew from the first stage"),
     Option(name="require-run", kind="flag", help="fail if no cell ran or was cached (on in demo and nightly)"),
     Option(name="cell-timeout", metavar="SECONDS", help="stop a cell at the first epoch end after so many seconds"),
+    Option(name="budget", metavar="25m", help="run missing cells for so long, those that tell most first (s, m, h)"),
+    Option(name="bundle", metavar="FILE", help="write the records of this run to one file for `results import`"),
+    Option(
+        name="at-once",
+        metavar="auto|N",
+        help="cells at once in one process (auto, the default: 1 on a CPU, as many as pay on a GPU)",
+    ),
 )
 ALL = (*CHOOSING, *PLACES, *RUNNING)
 
@@ -82,6 +90,9 @@ class Request:
     rerun: bool
     require_run: bool
     cell_timeout: float | None
+    budget: float | None = None  # seconds
+    bundle: Path | None = None
+    at_once: int | None = None  # None: what is fastest
 
     @property
     def references(self) -> Mapping[str, str]:
@@ -92,6 +103,8 @@ class Request:
 def parse(value: Value, patterns: Sequence[str] = ()) -> Request:
     """The request that the options make; ``patterns`` are cell ids. Raises ValueError with one sentence."""
     selection = _selection(value, patterns)
+    if value("budget") and value("rerun"):
+        raise ValueError("--budget runs what is missing, and --rerun what is not; use one of them")
     data = _existing("--data-root", _path(value("data-root"))) or places.data_root()
     return Request(
         selection=selection,
@@ -103,6 +116,9 @@ def parse(value: Value, patterns: Sequence[str] = ()) -> Request:
         rerun=bool(value("rerun")),
         require_run=bool(value("require-run")) or selection.profile.name in ("demo", "nightly"),
         cell_timeout=_seconds(value("cell-timeout")),
+        budget=_duration("--budget", value("budget")),
+        bundle=_path(value("bundle")),
+        at_once=_at_once(value("at-once")),
     )
 
 
@@ -175,6 +191,28 @@ def _seconds(text: str | None) -> float | None:
     if not 0 < seconds < float("inf"):
         raise ValueError(f"--cell-timeout is {text!r}; expected a number of seconds above 0")
     return seconds
+
+
+def _duration(option: str, text: str | None) -> float | None:
+    if not text:
+        return None
+    unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1])
+    try:
+        seconds = float(text[:-1] if unit else text) * (unit or 1)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"{option} is {text!r}; expected a time above 0, such as 90s, 25m or 1.5h")
+    return seconds
+
+
+def _at_once(text: str | None) -> int | None:
+    if not text or text == "auto":
+        return None
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 0 < number <= _MOST_AT_ONCE:
+        raise ValueError(f"--at-once is {text!r}; expected auto or a whole number from 1 to {_MOST_AT_ONCE}")
+    return number
 
 
 def _path(text: str | None) -> Path | None:

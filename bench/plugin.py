@@ -6,6 +6,7 @@ A report of a cell's test carries, in ``user_properties``: ``bench_cell`` (the i
 
 import re
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -16,11 +17,13 @@ import pytest
 from _pytest.mark.expression import Expression
 
 from bench import options
+from bench.budget import Budget, budget, upcoming
 from bench.cell import Cell
 from bench.executor import Outcome
 from bench.runner import Runner
-from bench.state import missing
+from bench.state import find, missing
 from bench.summary import Note, table
+from results import bundle
 from results.registry import Registry
 
 CELLS = Path(__file__).with_name("test_cells.py")
@@ -70,23 +73,38 @@ class CellSession:
     def __init__(self, config: pytest.Config, request: options.Request) -> None:
         self.config, self.request = config, request
         self.chosen = request.selection.cells()
-        registry = Registry(request.registry)
-        profile = request.selection.profile
-        self.cells = self._sent() or (
-            missing(self.chosen, registry, profile, request.references) if request.missing else self.chosen
-        )
+        self.registry = Registry(request.registry)
+        self.budget = self._budget()
+        self.cells = self._sent() or self._wanted()
         self.notes: list[tuple[str, Note]] = []
-        config.stash[_RUNNER] = Runner(config, request, registry)
+        config.stash[_RUNNER] = self.runner = Runner(config, request, self.registry)
+        self.runner.budget = self.budget
 
     def _sent(self) -> tuple[Cell, ...]:
         """In a worker, the cells that the controller has: what is missing may be less by now."""
-        ids = getattr(self.config, "workerinput", {}).get("bench_cells", ())
-        return tuple(cell for cell in self.chosen if cell.id in ids)
+        by_id = {cell.id: cell for cell in self.chosen}
+        return tuple(by_id[name] for name in getattr(self.config, "workerinput", {}).get("bench_cells", ()))
+
+    def _wanted(self) -> tuple[Cell, ...]:
+        if self.budget is not None:
+            return tuple(self.budget.epoch_seconds)
+        if not self.request.missing:
+            return self.chosen
+        return missing(self.chosen, self.registry, self.request.selection.profile, self.request.references)
+
+    def _budget(self) -> Budget | None:
+        """Counted from now, which is when the command was given; in a worker, from when it was there."""
+        if self.request.budget is None:
+            return None
+        end = getattr(self.config, "workerinput", {}).get("bench_deadline", time.time() + self.request.budget)
+        return budget(upcoming(self.request, self.registry), self.request, end)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker which cells there are (pytest-xdist)."""
         node.workerinput["bench_cells"] = [cell.id for cell in self.cells]
+        if self.budget is not None:
+            node.workerinput["bench_deadline"] = self.budget.deadline
 
     @property
     def complete(self) -> bool:
@@ -96,7 +114,7 @@ class CellSession:
     @property
     def idle(self) -> bool:
         """Whether a run that had to do something did nothing."""
-        answered = any(said.answered for _, said in self.notes)
+        answered = any(said.answered or said.status == "interrupted" for _, said in self.notes)
         return self.request.require_run and not answered and not self.complete and not self.config.option.collectonly
 
     def pytest_report_header(self) -> str:
@@ -110,9 +128,11 @@ class CellSession:
             metafunc.parametrize("cell", [_case(cell, self.request.selection.profile.name) for cell in self.cells])
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Drop the place-holder that stands for no cell."""
+        """Drop the place-holder that stands for no cell, and note which cells come one after the other here."""
         if self.complete:
             items[:] = [item for item in items if item.path != CELLS]
+        elif not hasattr(self.config, "workerinput"):  # a worker is told one by one
+            self.runner.coming = [cell for item in items if (cell := _cell_of(item)) is not None]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember what became of a cell, wherever it ran."""
@@ -121,20 +141,34 @@ class CellSession:
             self.notes.append((str(said["bench_cell"]), Note.from_json(str(said["bench_outcome"]))))
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Fail an idle run; where nothing was missing, having collected nothing is a success."""
+        """Fail an idle run; where nothing was missing, having collected nothing is a success. Write the bundle."""
+        self.runner.close()
+        if self.request.bundle is not None and not hasattr(self.config, "workerinput"):
+            self._write_bundle(self.request.bundle)
         if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self.complete:
             session.exitstatus = pytest.ExitCode.OK
         elif exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and self.idle:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _write_bundle(self, path: Path) -> None:
+        """The records that this run made, failures among them."""
+        made = {name for name, said in self.notes if not said.cached and said.status not in ("skipped", "not begun")}
+        profile, references = self.request.selection.profile, self.request.references
+        found = (find(self.registry, cell, profile, references) for cell in self.cells if cell.id in made)
+        try:
+            bundle.write([record for record in found if record is not None], path)
+        except (OSError, ValueError) as error:
+            raise pytest.UsageError(f"--bundle: {error}; the records are in {self.request.registry}") from None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
         """Print the table of cells."""
         if self.config.option.collectonly:
             return
-        if self.notes:
+        begun = [(name, said) for name, said in self.notes if said.status != "not begun"]
+        if begun:
             terminalreporter.section("cells")
-            terminalreporter.write_line(table(self.notes))
+            terminalreporter.write_line(table(begun))
         for line in self._remarks(exitstatus):
             terminalreporter.write_line(line)
 
@@ -161,19 +195,26 @@ def _case(cell: Cell, profile: str) -> Any:
     return pytest.param(cell, id=cell.id, marks=marks)
 
 
+def _cell_of(item: pytest.Item) -> Cell | None:
+    found = item.callspec.params.get("cell") if isinstance(item, pytest.Function) else None
+    return found if isinstance(found, Cell) else None
+
+
 def _wanted(config: pytest.Config) -> bool:
     """Whether ``-m`` asks for cells, or their file is named."""
     return _names_benchmark(config.option.markexpr or "") or any(_is_cells(config, arg) for arg in config.args)
 
 
 def _names_benchmark(expression: str) -> bool:
-    """Whether a test that is marked as a cell and nothing else would be chosen."""
+    """Whether a test is chosen because it is marked as a cell: ``not gpu`` chooses cells too, but not for that."""
     try:
-        return bool(expression) and Expression.compile(expression).evaluate(
-            lambda name, /, **_: name in ("benchmark", "cell")
-        )
+        return bool(expression) and _chooses(expression, "benchmark", "cell") and not _chooses(expression)
     except SyntaxError:
         return False  # pytest says so itself
+
+
+def _chooses(expression: str, *marks: str) -> bool:
+    return Expression.compile(expression).evaluate(lambda name, /, **_: name in marks)
 
 
 def _is_cells(config: pytest.Config, argument: str) -> bool:

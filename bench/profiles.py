@@ -1,12 +1,12 @@
 """The five profiles: which cells are run, and by which protocol (PROTOCOLS A.10)."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from bench.cell import Cell
 from bench.names import unknown
-from bench.protocol import Protocol
+from bench.protocol import Precision, Protocol
 from bench.suites import gradient_flow
 
 
@@ -108,7 +108,27 @@ PROFILES: dict[str, Profile] = {
 
 
 def get(name: str) -> Profile:
-    """The profile called ``name``. Raises ValueError with the nearest name where there is none."""
+    """The profile called ``name``; ``paper-bf16`` is ``paper`` in another precision, and so for every profile.
+
+    Raises ValueError with the nearest name where there is none.
+    """
     if name in PROFILES:
         return PROFILES[name]
-    raise unknown("profile", name, PROFILES)
+    if name not in _variants():
+        raise unknown("profile", name, PROFILES)
+    base, precision = _variants()[name]
+    profile = PROFILES[base]
+    if profile.protocol.precision == precision:
+        raise ValueError(f"profile {base} is in {precision} as it is; there is no {name}")
+    protocol = replace(profile.protocol, precision=precision)
+    return replace(profile, name=name, purpose=f"{profile.purpose}; in {precision}", protocol=protocol)
+
+
+def measured(names: Iterable[str]) -> list[Profile]:
+    """The profiles that ``names`` are names of, as records carry them: in the order above, then variants."""
+    there = set(names)
+    return [get(name) for name in (*PROFILES, *_variants()) if name in there]
+
+
+def _variants() -> dict[str, tuple[str, Precision]]:
+    return {f"{name}-{precision}": (name, precision) for name in PROFILES for precision in get_args(Precision)}

@@ -20,8 +20,16 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
-class CellTimeout(Exception):  # noqa: N818
+class Stopped(Exception):  # noqa: N818
+    """A listener wants a cell to go no further for now; where it is, it can be continued."""
+
+
+class CellTimeout(Stopped):
     """A cell was still running after the seconds it was given."""
+
+
+class OutOfBudget(Stopped):
+    """The time that was set aside for all cells does not last for another epoch of this one."""
 
 
 def silent(progress: Progress) -> None:
@@ -38,5 +46,23 @@ def limited(listener: Listener, seconds: float | None, clock: Callable[[], float
         listener(progress)
         if progress.epoch < progress.epochs and clock() > end:
             raise CellTimeout(f"stopped after epoch {progress.epoch} of {progress.epochs}: over {seconds:g} seconds")
+
+    return listen
+
+
+def within(listener: Listener, deadline: float, clock: Callable[[], float] = time.time) -> Listener:
+    """``listener``, followed by :class:`OutOfBudget` where another epoch like the last would end after ``deadline``.
+
+    Of the first epoch only its own end is known to be in time or not.
+    """
+    before: list[float] = []
+
+    def listen(progress: Progress) -> None:
+        listener(progress)
+        now = clock()
+        epoch = now - before[-1] if before else 0.0
+        before.append(now)
+        if progress.epoch < progress.epochs and now + epoch > deadline:
+            raise OutOfBudget(f"the budget was used up after epoch {progress.epoch} of {progress.epochs}")
 
     return listen

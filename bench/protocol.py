@@ -16,6 +16,10 @@ A field at that value is left out of the key, so that adding a field renames no 
 """
 
 
+Precision = Literal["fp32", "tf32", "bf16"]
+"""Of training and testing: single, the same with TF32 products (on a GPU), or bf16 where autocast takes it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
     """How a cell is run (PROTOCOLS A.2-A.5, A.10). Fractions and multipliers are exact decimals in strings."""
@@ -34,7 +38,7 @@ class Protocol:
     momentum: float = 0.9
     weight_decay: float = 1e-4
     temperature: float = 5.0  # logits are divided by it, in training and in the logged losses
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     schedule: Literal["even", "released"] = "even"  # amount per round
     total: Literal["exact", "released"] = "exact"  # released: floor per round; ResNet integer percentages
     floor: Literal["highest", "released"] = "highest"  # which filters of a layer are never pruned

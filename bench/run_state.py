@@ -12,6 +12,7 @@ from torch import Tensor
 from bench.cache import Stored
 from pruning import models, training
 from pruning.masks import Mask
+from pruning.steps import Steps
 from results.record import Curve
 
 
@@ -24,6 +25,7 @@ class State:
     curve: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in Curve.__struct_fields__})
     seconds: dict[str, float] = field(default_factory=dict)
     score_images: int | None = None
+    steps: Steps | None = None  # what trains the network as it is now; made when the first epoch begins
 
     def kept(self) -> Mask:
         """True for the filters that are left, over the unpruned network's."""

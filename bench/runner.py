@@ -1,29 +1,47 @@
 """Run cells inside a pytest run, and say on each test's report what came of it."""
 
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 
 import pytest
 
+from bench.budget import Budget
 from bench.cell import Cell
-from bench.device import NoDevice, resolve, share_threads
-from bench.executor import CellFailed, Outcome, answer, execute, is_missing_data
+from bench.device import NoDevice, fits_beside, resolve, share_threads
+from bench.executor import CellFailed, Outcome, answer, executing, is_missing_data
 from bench.line import shown
 from bench.options import Request
+from bench.progress import Listener, OutOfBudget, Progress, silent, within
 from bench.settings import Settings
 from bench.state import key_of
 from bench.summary import Note, note
+from bench.together import Together, Turns
+from bench.width import MOST, Width
 from results.registry import Registry
 
 
+class NotBegun(Exception):  # noqa: N818
+    """There is no time left for a cell."""
+
+
 class Runner:
-    """Runs cells in this process; the device is decided when the first of them is not in the registry."""
+    """Runs cells in this process; the device is decided when the first of them is not in the registry.
+
+    Where the device has room for several at once, ``coming`` says which are next.
+    """
 
     def __init__(self, config: pytest.Config, request: Request, registry: Registry) -> None:
         self.config, self.request, self.registry = config, request, registry
         self.profile = request.selection.profile
+        self.budget: Budget | None = None
+        self.coming: Sequence[Cell] = ()
+        self._listener: Listener = silent
 
     def run(self, item: pytest.Item, cell: Cell) -> Outcome:
-        """Run ``cell`` for the test ``item``, or find its record. Raises CellFailed; skips for want of data or GPU."""
+        """Run ``cell`` for the test ``item``, or find its record.
+
+        Raises CellFailed; skips for want of data, a GPU, or time.
+        """
         __tracebackhide__ = True  # of a failure, the experiment's own traceback is what matters
         item.user_properties += [
             ("bench_cell", cell.id),
@@ -34,16 +52,23 @@ class Runner:
             outcome = self._found(cell) or self._executed(cell)
         except CellFailed as error:
             _attach(item, note(error.record, cached=False))
+            if isinstance(error.__cause__, OutOfBudget):
+                pytest.skip(f"{error.__cause__}; the same command goes on from there")
             raise
         except Exception as error:
-            if not isinstance(error, NoDevice) and not is_missing_data(error):
+            if not isinstance(error, NoDevice | NotBegun) and not is_missing_data(error):
                 raise
-            _attach(
-                item, Note(key=key_of(cell, self.profile, self.request.references), status="skipped", reason=str(error))
-            )
+            status = "not begun" if isinstance(error, NotBegun) else "skipped"
+            key = key_of(cell, self.profile, self.request.references)
+            _attach(item, Note(key=key, status=status, reason=str(error)))
             pytest.skip(str(error))
         _attach(item, note(outcome.record, outcome.cached))
         return outcome
+
+    def close(self) -> None:
+        """End cells that are under way beside the one that the run ended with."""
+        if "_together" in vars(self):
+            self._together.close()
 
     def _found(self, cell: Cell) -> Outcome | None:
         if self.request.rerun:
@@ -52,10 +77,46 @@ class Runner:
 
     def _executed(self, cell: Cell) -> Outcome:
         __tracebackhide__ = True
+        if not self._together.knows(cell) and self.budget is not None and not self.budget.lasts(cell):
+            raise NotBegun("the budget is used up; the same command goes on from here")
         with shown(self.config) as listener:
-            return execute(
-                cell, self.profile, self._settings, self.registry, rerun=self.request.rerun, listener=listener
-            )
+            self._listener = listener
+            try:
+                return self._together.result(cell)
+            finally:
+                self._listener = silent
+
+    @cached_property
+    def _together(self) -> Together[Outcome]:
+        settings = self._settings
+        from bench import experiment  # imports torch, which listing cells must not
+
+        return Together(
+            self._begin, partial(experiment.lane, settings.device), self._width, coming=self._worth_beginning()
+        )
+
+    def _begin(self, cell: Cell, crowd: Callable[[], int]) -> Turns[Outcome]:
+        return executing(cell, self.profile, self._settings, self.registry, listener=self._limit(), crowd=crowd)
+
+    def _limit(self) -> Listener:
+        """What a cell tells its epochs to: the terminal, as it is then, and the budget."""
+
+        def tell(progress: Progress) -> None:
+            self._width.epoch()
+            self._listener(progress)
+
+        return tell if self.budget is None else within(tell, self.budget.deadline, self.budget.clock)
+
+    @cached_property
+    def _width(self) -> Width:
+        if self.request.at_once is not None:
+            return Width.fixed(self.request.at_once)
+        return Width(limit=MOST, room=fits_beside) if self._settings.device.startswith("cuda") else Width.fixed(1)
+
+    def _worth_beginning(self) -> Iterator[Cell]:
+        for cell in self.coming:
+            if self._found(cell) is None and (self.budget is None or self.budget.lasts(cell)):
+                yield cell
 
     @cached_property
     def _settings(self) -> Settings:

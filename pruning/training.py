@@ -12,7 +12,9 @@ from pruning import data
 from pruning.data import Augmentation, Split
 from pruning.modes import mode
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "tf32", "bf16"]
+"""tf32 is fp32 here: whoever runs the process switches TF32 products on, which a GPU has and a CPU does not."""
+
 TEST_BATCH = 500
 """Images tested at once; fixed, so that a test loss does not depend on the memory of the machine."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from bench.profiles import PROFILES
+from bench.profiles import measured
 from reports.places import checkout, default_out
 from results.registry import Registry, default_root
 
@@ -47,7 +47,7 @@ def render(options: argparse.Namespace) -> int:
 
 def _measured(registry: Registry) -> list[str]:
     found = {record.profile for record in registry.records()}
-    if not (names := [name for name in PROFILES if name in found]):
+    if not (names := [profile.name for profile in measured(found)]):
         raise ValueError(
             f"there is no record in {registry.root} yet; name a profile with --profile to see what is missing"
         )

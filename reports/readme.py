@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bench.profiles import PROFILES, Profile
+from bench.profiles import Profile, measured
 from bench.suites import gradient_flow as suite
 from reports.evidence import PRINTED_SCORES, Evidence, Setting, gather
 from reports.markdown import grid, number, verdict
@@ -42,7 +42,7 @@ def block(registry: Registry) -> str:
     by_profile: dict[str, list[Record]] = {}
     for record in registry.records():
         by_profile.setdefault(record.profile, []).append(record)
-    shown = (profile for profile in PROFILES.values() if profile.shows_published and profile.name in by_profile)
+    shown = (profile for profile in measured(by_profile) if profile.shows_published)
     sections = [section for profile in shown if (section := _section(profile, by_profile[profile.name]))]
     return "\n\n".join(sections) or "No cell has been run yet."
 

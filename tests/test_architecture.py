@@ -11,9 +11,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = ("pruning", "results", "bench", "reports")
 CATALOGUE = (
-    "bench", "bench.cell", "bench.cost", "bench.names", "bench.options", "bench.places", "bench.profiles",
-    "bench.progress", "bench.protocol", "bench.scores", "bench.selection", "bench.settings", "bench.state",
-    "bench.suites", "bench.suites.gradient_flow", "bench.versions",
+    "bench", "bench.cell", "bench.cost", "bench.cost_model", "bench.names", "bench.options", "bench.places",
+    "bench.profiles", "bench.progress", "bench.protocol", "bench.queue", "bench.scores", "bench.selection",
+    "bench.settings", "bench.state", "bench.suites", "bench.suites.gradient_flow",
+    "bench.suites.gradient_flow_claims", "bench.versions",
 )  # fmt: skip
 
 
@@ -67,14 +68,25 @@ def test_the_catalogue_knows_itself_the_records_and_one_table_of_integers():
 
 
 EXECUTION = (
-    "bench.__main__", "bench.cache", "bench.commands", "bench.datasets", "bench.device", "bench.environment",
-    "bench.executor", "bench.experiment", "bench.line", "bench.measured", "bench.plan", "bench.plugin",
-    "bench.run_state", "bench.runner", "bench.summary", "bench.test_cells",
+    "bench.__main__", "bench.budget", "bench.cache", "bench.commands", "bench.datasets", "bench.device",
+    "bench.environment", "bench.executor", "bench.experiment", "bench.line", "bench.measured", "bench.plan",
+    "bench.plugin", "bench.queue_command", "bench.run_state", "bench.runner", "bench.summary", "bench.test_cells",
+    "bench.together", "bench.width",
 )  # fmt: skip
 
 
-def test_every_module_of_bench_is_catalogue_or_execution():
-    assert {*CATALOGUE, *EXECUTION} == {name for name, _ in modules("bench")}
+def measures_speed(name):
+    return f"{name}.".startswith("bench.speed.")
+
+
+def test_every_module_of_bench_is_catalogue_or_execution_or_measures_speed():
+    assert {*CATALOGUE, *EXECUTION} == {name for name, _ in modules("bench") if not measures_speed(name)}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_nothing_knows_the_speed_benchmarks_but_themselves(room):
+    for name, path in modules(room):
+        assert measures_speed(name) or not [found for found in ours(name, path) if measures_speed(found)], name
 
 
 def test_execution_does_not_know_the_reports():
@@ -96,7 +108,8 @@ def test_rooms_without_torch(room):
 
 
 def test_importing_the_catalogue_and_the_plugin_imports_no_torch():
-    code = f"import sys, {', '.join(CATALOGUE)}, bench.plugin, bench.__main__; sys.exit('torch' in sys.modules)"
+    entrances = ("bench.plugin", "bench.__main__", "bench.speed.plugin", "bench.speed.__main__")
+    code = f"import sys, {', '.join([*CATALOGUE, *entrances])}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

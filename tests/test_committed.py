@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.cell import Cell
-from bench.profiles import PROFILES
+from bench.profiles import get
 from bench.protocol import Protocol, key
 from reports.curves import FIGURES, figure_data, to_csv
 from reports.evidence import gather
@@ -42,7 +42,7 @@ def test_every_record_resolves_to_its_cell_and_protocol(records):
         cell, protocol = Cell.from_dict(record.cell), Protocol.from_dict(record.protocol)
         assert key(cell, protocol, record.versions) == record.key
         assert Cell.parse(cell.id) == cell
-        assert record.profile in PROFILES
+        assert get(record.profile).name == record.profile
 
 
 def test_every_record_comes_from_committed_code(records):
@@ -62,11 +62,11 @@ def test_exactly_as_many_filters_are_gone_as_the_rule_says(records):
 def test_the_rendered_reports_are_those_of_the_registry(registry, records):
     """The pages and the data of the figures; their drawing depends on the version of matplotlib."""
     for name in sorted({record.profile for record in records}):
-        evidence, folder = gather(PROFILES[name], registry.records(name)), RENDERED / name
+        evidence, folder = gather(get(name), registry.records(name)), RENDERED / name
         how = f"run `python -m reports --profile {name}`"
         for page, text in pages(evidence, registry, folder).items():
             assert (folder / f"{page}.md").read_text(encoding="utf-8") == text, how
-        found = [figure_data(spec, evidence) for spec in FIGURES if spec.rounds in PROFILES[name].rounds]
+        found = [figure_data(spec, evidence) for spec in FIGURES if spec.rounds in get(name).rounds]
         drawn = [data for data in found if not data.empty]
         assert {path.stem for path in (folder / "figures").glob("*.svg")} == {data.spec.name for data in drawn}, how
         for data in drawn:

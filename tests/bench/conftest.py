@@ -19,9 +19,11 @@ ALONE = ("-p", "stub_experiment", "-p", "no:cacheprovider", "-p", "no:reports.pl
 STUB = '''
 """Stands in for bench.experiment; STUB_PLAN says how cells behave, by a part of their id."""
 
+import contextlib
 import json
 import os
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -54,7 +56,12 @@ def environment(settings):
     )
 
 
-def run(cell, profile, settings, listener):
+def lane(device):
+    return contextlib.nullcontext()
+
+
+def running(cell, profile, settings, listener):
+    yield True
     with Path(os.environ["STUB_LOG"]).open("a") as log:
         print(cell.id, settings.device, file=log)
     plan = json.loads(os.environ["STUB_PLAN"])
@@ -62,8 +69,6 @@ def run(cell, profile, settings, listener):
     if behaviour in ERRORS:
         raise ERRORS[behaviour]
     if behaviour == "slow":
-        import time
-
         time.sleep(0.02)
     for epoch in (1, 2):
         listener(Progress(
@@ -83,7 +88,7 @@ def run(cell, profile, settings, listener):
 
 
 experiment = types.ModuleType("bench.experiment")
-experiment.run, experiment.environment = run, environment
+experiment.running, experiment.lane, experiment.environment = running, lane, environment
 sys.modules["bench.experiment"] = experiment
 sys.modules["pruning.data"] = types.ModuleType("pruning.data")
 sys.modules["pruning.data"].MissingData = MissingData

@@ -3,14 +3,11 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import msgspec
 import pytest
 
 from bench.__main__ import main
 from bench.cell import Cell
-from bench.cost import estimates, multiply_adds, total
 from bench.profiles import get
-from bench.protocol import Protocol
 from bench.state import key_of
 from results.record import Costs, Environment, Metrics, Record
 from results.registry import Registry
@@ -38,59 +35,36 @@ def record(cell, seconds, status="done", **changes):
     )  # fmt: skip
 
 
-def test_multiply_adds_by_hand():
-    assert multiply_adds("vgg13", "cifar10", Protocol()) == pytest.approx(160 * 160_000 * 228.3e6)
-    small = Protocol(width="0.5", train_limit=10, test_limit=5, epochs=2, image_size=16)
-    assert multiply_adds("vgg13", "cifar10", small) == pytest.approx(2 * 35 * 228.3e6 / 4 / 4)
-
-
-def test_an_estimate_says_what_it_rests_on():
-    assumed = estimates([VGG], DEMO, [], "cpu")[VGG]
-    assert (assumed.source, assumed.seconds) == ("assumed", multiply_adds("vgg13", "digits", DEMO.protocol) / 0.1e12)
-    records = [record(VGG, seconds) for seconds in (10, 30, 20)]
-    found = estimates([VGG, RESNET], DEMO, records, "cpu")
-    assert (found[VGG].source, found[VGG].seconds) == ("measured", 20)
-    assert found[RESNET].source == "scaled"
-    assert found[RESNET].seconds == pytest.approx(20 * 125.8 / 228.3)
-    assert total(found).sources == {"measured": 1, "scaled": 1}
-
-
-def test_cells_that_are_most_alike_speak_first():
-    def pruned(score, rounds, seed=0, model="vgg13"):
-        name = f"gradient_flow-{model}-digits-{score}-filters75-r{rounds}-s{seed}"
-        return Cell.parse(name)
-
-    records = [
-        record(VGG, 100),
-        record(pruned("loss", 1), 10),
-        record(pruned("proposed", 1), 14),
-        record(pruned("abs_grasp", 3), 50),
-    ]
-    wanted = [pruned("loss", 1, seed=1), pruned("magnitude", 1), pruned("magnitude", 5), RESNET]
-    found = estimates(wanted, DEMO, records, "cpu")
-    assert [found[cell].source for cell in wanted] == ["measured", "scaled", "scaled", "scaled"]
-    # The same cell, pruned cells of as many rounds, pruned cells, and a base run of another model.
-    by_work = 125.8 / 228.3
-    assert [found[cell].seconds for cell in wanted] == pytest.approx([10, 12, 14, 100 * by_work])
-
-
-def test_records_of_cells_that_nobody_knows_are_no_measure():
-    strange = msgspec.structs.replace(record(VGG, 1), cell={"colour": "red"})
-    assert estimates([VGG], DEMO, [strange], "cpu")[VGG].source == "assumed"
-
-
-def test_what_cost_nothing_or_failed_or_ran_elsewhere_is_no_measure():
-    useless = [record(VGG, 1, status="error"), record(VGG, 1, stages_run=0), record(VGG, 0)]
-    assert estimates([VGG], DEMO, useless, "cpu")[VGG].source == "assumed"
-    assert estimates([VGG], DEMO, [record(VGG, 1)], "cuda:1")[VGG].source == "assumed"
-
-
 def test_list_prints_state_and_key(tmp_path, capsys):
     Registry(tmp_path).put(record(VGG, 7))
     assert main(["list", f"--registry={tmp_path}", "--device=cpu", "--score=base"]) == 0
     shown = capsys.readouterr().out
     assert re.search(rf"{VGG.id} +done +{key_of(VGG, DEMO, {})[-8:]} +7 s +measured", shown)
-    assert re.search(rf"{RESNET.id} +missing .* scaled", shown)
+    assert re.search(rf"{RESNET.id} +missing .* fitted", shown)
+
+
+def test_what_fitted_costs_rest_on_is_said_where_there_are_enough_records(tmp_path, capsys):
+    registry, cells = Registry(tmp_path), list(DEMO.cells())
+    asked = [f"--registry={tmp_path}", "--device=cpu", "--missing"]
+    for cell in cells[:4]:
+        registry.put(record(cell, 7))
+    assert main(["list", *asked]) == 0
+    assert "leave-one-out" not in capsys.readouterr().out
+    registry.put(record(cells[4], 7))
+    assert main(["list", *asked]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(r"fitted costs are within \d+ % in the median, leave-one-out over 5 records", last)
+
+
+def test_run_says_what_its_estimate_rests_on(tmp_path, capsys, monkeypatch):
+    registry, cells = Registry(tmp_path), list(DEMO.cells())
+    for cell in cells[:5]:
+        registry.put(record(cell, 7))
+    monkeypatch.setattr("bench.commands._pytest", lambda *arguments: 0)
+    assert main(["run", f"--registry={tmp_path}", "--device=cpu", "--yes"]) == 0
+    said = capsys.readouterr().out
+    accuracy = r"fitted costs are within \d+ % in the median, leave-one-out over 5 records"
+    assert re.search(rf"\(estimates: {len(cells) - 5} fitted; {accuracy}\)", said)
 
 
 def test_ids_alone(tmp_path, capsys):

@@ -1,6 +1,7 @@
 import re
 import sys
 import types
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,8 +53,9 @@ def experiment(monkeypatch):
     stub.environment = lambda settings: HERE
     stub.outcome, stub.runs = "done", 0
 
-    def run(cell, profile, settings, listener):
+    def running(cell, profile, settings, listener):
         stub.runs += 1
+        yield True
         if isinstance(stub.outcome, BaseException):
             raise stub.outcome
         listener(step(1))
@@ -64,7 +66,7 @@ def experiment(monkeypatch):
             started="2026-01-01T00:00:00+00:00", finished="2026-01-01T00:00:00+00:00",
         )  # fmt: skip
 
-    stub.run = run
+    stub.running, stub.lane = running, lambda device: nullcontext()
     monkeypatch.setitem(sys.modules, "bench.experiment", stub)
     monkeypatch.setattr(bench, "experiment", stub, raising=False)
     return stub

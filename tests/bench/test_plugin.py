@@ -52,6 +52,12 @@ def test_benchmarks_can_be_excluded(lab):
     assert "tests/bench/test_plugin.py" in result.stdout
 
 
+def test_a_mark_that_has_nothing_to_do_with_cells_collects_none(lab):
+    result = lab.pytest("--collect-only", "-q", "-m", "not gpu", "tests/bench/test_width.py", options=False)
+    assert ids(result.stdout) == []
+    assert "tests/bench/test_width.py" in result.stdout
+
+
 def test_cells_run_once_and_are_cached(lab):
     first = lab.pytest(*TWO)
     assert first.returncode == 0, first.stdout

@@ -4,7 +4,7 @@ import pytest
 
 from bench import protocol
 from bench.cell import Cell
-from bench.profiles import PROFILES, get
+from bench.profiles import PROFILES, get, measured
 from bench.protocol import Protocol, key
 
 CELL = Cell(suite="s", model="m", dataset="d")
@@ -56,7 +56,7 @@ def test_a_field_no_migration_knows_is_an_error():
     [
         ({"width": "0"}, "width is 0; it must be a multiplier above 0 and at most 4"),
         ({"schedule": "relased"}, "schedule is 'relased'; expected even or released"),
-        ({"precision": "fp61"}, "precision is 'fp61'; expected fp32 or bf16"),
+        ({"precision": "fp61"}, "precision is 'fp61'; expected fp32 or tf32 or bf16"),
         ({"epochs": 0}, "epochs, batch_size and score_samples must be at least 1"),
     ],
 )
@@ -70,3 +70,30 @@ def test_profiles_differ_in_protocol_and_are_found_by_name():
     assert get("paper") is PROFILES["paper"]
     with pytest.raises(ValueError, match=r"no profile is called 'nigthly'; did you mean nightly\?"):
         get("nigthly")
+
+
+def test_every_profile_exists_in_other_precisions():
+    profile = get("mini-bf16")
+    assert profile.protocol == replace(PROFILES["mini"].protocol, precision="bf16")
+    assert (profile.name, profile.comparable) == ("mini-bf16", False)
+    assert key(CELL, profile.protocol, VERSIONS) != key(CELL, get("mini").protocol, VERSIONS)
+    assert get("paper-tf32").comparable
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("paper-fp32", "profile paper is in fp32 as it is; there is no paper-fp32"),
+        ("nightly-bf16", "profile nightly is in bf16 as it is; there is no nightly-bf16"),
+        ("paper-fp16", "no profile is called 'paper-fp16'; did you mean paper?"),
+        ("bf16", "no profile is called 'bf16'; there are demo, mini"),
+    ],
+)
+def test_a_precision_that_is_none_or_the_profiles_own(name, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        get(name)
+
+
+def test_the_profiles_of_records_have_an_order():
+    found = measured(["paper", "demo", "mini-bf16", "somebody-elses", "mini"])
+    assert [profile.name for profile in found] == ["demo", "mini", "paper", "mini-bf16"]

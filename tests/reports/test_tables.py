@@ -148,7 +148,7 @@ def test_diverged_failed_and_missing_are_three_different_things(make_record, evi
         (1, "failed", "timeout"),
         (2, "missing", ""),
     ]
-    assert markdown.cell(view, "best").endswith("<br>missing s2 (16.2 h)")
+    assert markdown.cell(view, "best").endswith("<br>missing s2 (5.7 h)")
 
 
 def test_table_3_is_judged_on_pairs(make_record, evidence_of):

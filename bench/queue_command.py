@@ -1,0 +1,59 @@
+"""What ``python -m bench queue`` prints."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+from tabulate import tabulate
+
+from bench.budget import upcoming
+from bench.cost import duration
+from bench.options import Request
+from bench.queue import Entry, packed
+from results.registry import Registry
+
+_SHOWN = 20
+
+
+def show_queue(request: Request, *, everything: bool) -> int:
+    """Print what comes next: the cells, what they cost, and which claims wait for how many more of them."""
+    entries = upcoming(request, Registry(request.registry))
+    if not entries:
+        print(f"no cell of profile {request.selection.profile.name} is missing")
+        return 0
+    rest: Sequence[Entry] = ()
+    if request.budget is not None:
+        entries, rest = packed(entries, request.budget)
+    shown = entries if everything else entries[:_SHOWN]
+    if shown:
+        print(tabulate(_rows(shown), headers=["cell", "minutes", "in all", "settles"], disable_numparse=True))
+    print(_summary(entries, len(shown), rest))
+    return 0
+
+
+def _rows(entries: Sequence[Entry]) -> list[list[str]]:
+    sums = accumulate(entry.seconds for entry in entries)
+    return [
+        [entry.cell.id, _minutes(entry.seconds), _minutes(total), _settles(entry)]
+        for entry, total in zip(entries, sums, strict=True)
+    ]
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f}"
+
+
+def _settles(entry: Entry) -> str:
+    """Claims that this cell completes for its seed, then how many others still miss more."""
+    complete = [claim for claim, missing in entry.waiting.items() if missing == 1]
+    others = len(entry.waiting) - len(complete)
+    said = [*complete, *([f"part of {others} claim{'s' * (others > 1)}"] if others else [])]
+    words = ", ".join(said) or "a number of the tables"
+    return f"{words} (begun)" if entry.begun else words
+
+
+def _summary(entries: Sequence[Entry], shown: int, rest: Sequence[Entry]) -> str:
+    more = f"{len(entries) - shown} more with --all; " if shown < len(entries) else ""
+    said = f"{more}{len(entries)} cells: about {duration(sum(entry.seconds for entry in entries))}"
+    if rest:
+        said += f"; {len(rest)} more do not fit whole, and those that come first are begun in what is left of the time"
+    return said

@@ -1,0 +1,177 @@
+"""Three ways to train for an epoch.
+
+``released`` is what code released with papers does: plain PyTorch in fp32 and its default memory layout, torchvision's
+transforms on PIL images in a DataLoader of two workers, SGD as it comes, loss and accuracy read off in every step.
+``resident`` is the same loop, but its images lie on the device as one uint8 tensor and are augmented by the batch.
+``engine`` is how this project trains its cells; ``engines`` is several of them at once.
+
+All of them train the same network, with the same recipe, at the same rate, all images of the split once.
+"""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from pruning import capture, data, training
+from pruning.data import Split
+from pruning.steps import Steps, Turns, finished
+from pruning.training import Recipe, Result
+
+Epoch = Callable[[int], Result]
+"""Trains for the epoch of that number; mean loss and accuracy."""
+
+LR = 0.1
+WORKERS = 2
+
+
+def engine(net: nn.Module, split: Split, recipe: Recipe) -> Epoch:
+    """This project's own path, as cells take it."""
+    steps, lane = _steps(net, split, recipe), capture.lane(split.images.device)
+    return lambda epoch: finished(steps.train(lr=LR, seed=0, epoch=epoch), lane)
+
+
+def engines(net: nn.Module, split: Split, recipe: Recipe, number: int) -> Epoch:
+    """``number`` networks at once, in turns, each on its share of the images: as many steps as one network takes.
+
+    The result is that of the first.
+    """
+    share = split.first(len(split) // number)
+    networks = [(_steps(net, share, recipe), capture.lane(split.images.device)) for _ in range(number)]
+
+    def epoch(of: int) -> Result:
+        under_way = [(steps.train(lr=LR, seed=n, epoch=of), lane) for n, (steps, lane) in enumerate(networks)]
+        return together(under_way)[0]
+
+    return epoch
+
+
+def together(under_way: Sequence[tuple[Turns[Result], AbstractContextManager[object]]]) -> list[Result]:
+    """The results of work in turns, one turn of each after the other."""
+    results: dict[int, Result] = {}
+    while len(results) < len(under_way):
+        busy = False
+        for number, (turns, lane) in enumerate(under_way):
+            if number not in results:
+                try:
+                    with lane:
+                        busy |= next(turns)
+                except StopIteration as stop:
+                    results[number] = stop.value
+        capture.rest(busy)
+    return [results[number] for number in range(len(under_way))]
+
+
+def _steps(net: nn.Module, split: Split, recipe: Recipe) -> Steps:
+    placed = training.place(copy.deepcopy(net), split.images.device)
+    return Steps(placed, data.Dataset("speed", 10, split, split, fingerprint=""), recipe)
+
+
+def released(net: nn.Module, split: Split, recipe: Recipe) -> Epoch:
+    """Released code's way. Its workers start in the first epoch, the warm-up, and stay while the result is kept."""
+    loader = DataLoader(
+        PILImages(split, recipe),
+        batch_size=recipe.batch_size,
+        shuffle=True,
+        num_workers=WORKERS,
+        persistent_workers=True,
+    )
+    return _plain(net, split.images.device, recipe, lambda _epoch: loader)
+
+
+def resident(net: nn.Module, split: Split, recipe: Recipe) -> Epoch:
+    """Released code's loop on resident data; images and their order are those of ``engine``."""
+    return _plain(net, split.images.device, recipe, lambda epoch: _resident_batches(split, recipe, epoch))
+
+
+class PILImages(Dataset[tuple[Tensor, int]]):
+    """Items as torchvision's CIFAR10 makes them: an array becomes a PIL image, which the transforms make a tensor."""
+
+    def __init__(self, split: Split, recipe: Recipe) -> None:
+        self.arrays, self.targets = split.images.cpu().numpy(), split.labels.tolist()
+        channels = split.images.shape[-1]
+        self.transform = transforms.Compose(
+            [
+                transforms.RandomCrop(split.images.shape[1], padding=4),
+                transforms.RandomHorizontalFlip(),
+                transforms.ToTensor(),
+                transforms.Normalize([recipe.mean] * channels, [recipe.std] * channels),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.transform(Image.fromarray(self.arrays[index])), self.targets[index]
+
+
+def _resident_batches(split: Split, recipe: Recipe, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    device = split.images.device
+    order = data.permutation(len(split), data.generator(0, "order", epoch, device=device))
+    generator = data.generator(0, "augmentation", epoch, device=device)
+    channels = split.images.shape[-1]
+    for index in order.split(recipe.batch_size):
+        images, labels = data.batch(
+            split,
+            index,
+            augmentation=recipe.augmentation,
+            mean=[recipe.mean] * channels,
+            std=[recipe.std] * channels,
+            generator=generator,
+        )
+        yield images.contiguous(), labels
+
+
+Batches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
+
+
+def _plain(net: nn.Module, device: torch.device, recipe: Recipe, batches: Batches) -> Epoch:
+    """The training loop of PyTorch's tutorials."""
+    net = copy.deepcopy(net).to(device)
+    optimizer = torch.optim.SGD(net.parameters(), lr=LR, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
+
+    def epoch(number: int) -> Result:
+        net.train()
+        total, correct, seen = 0.0, 0.0, 0
+        for images, labels in batches(number):
+            images, labels = images.to(device), labels.to(device)
+            optimizer.zero_grad()
+            logits = net(images)
+            loss = F.cross_entropy(logits / recipe.temperature, labels)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(labels)
+            correct += (logits.argmax(1) == labels).sum().item()
+            seen += len(labels)
+        return Result(total / seen, 100 * correct / seen)
+
+    def as_pytorch_comes(number: int) -> Result:
+        with defaults():
+            return epoch(number)
+
+    return as_pytorch_comes
+
+
+@contextmanager
+def defaults() -> Iterator[None]:
+    """cuDNN as PyTorch ships it, which cells do not use it as: any algorithm, and TF32 in convolutions."""
+    cudnn: Any = torch.backends.cudnn  # torch declares no type for .conv
+    switches = (cudnn.conv, cudnn.rnn)
+    before = cudnn.deterministic, [switch.fp32_precision for switch in switches]
+    try:
+        cudnn.deterministic = False
+        for switch in switches:
+            switch.fp32_precision = "tf32"
+        yield
+    finally:
+        cudnn.deterministic = before[0]
+        for switch, value in zip(switches, before[1], strict=True):
+            switch.fp32_precision = value

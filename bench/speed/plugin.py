@@ -1,0 +1,88 @@
+"""pytest plugin: ``pytest -m speed`` runs the speed benchmarks, and nothing that does not ask for them does."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.mark.expression import Expression
+
+from bench import options
+from bench.speed.sizes import FULL, SIZES
+from bench.speed.table import Rows, markdown
+
+FOLDER = Path(__file__).resolve().parent
+ROWS = pytest.StashKey[Rows]()
+"""What this session measured."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer ``--speed-size`` and ``--speed-rounds``; device, data and registry are those of the cells' options."""
+    group = parser.getgroup("speed benchmarks (-m speed)")
+    group.addoption("--speed-size", choices=[*SIZES], default=FULL.name, help="tiny shows that everything runs")
+    group.addoption(
+        "--speed-rounds", type=int, metavar="N", help="rounds of every benchmark (default: those of the size)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where no path was given, look at the benchmarks instead of at the tests. Raises pytest.UsageError."""
+    config.stash[ROWS] = {}
+    if not wanted(config):
+        return
+    rounds = config.option.speed_rounds
+    if rounds is not None and rounds < 1:
+        raise pytest.UsageError(f"--speed-rounds is {rounds}; it must be at least 1")
+    if getattr(config.option, "dist", "no") != "no":
+        raise pytest.UsageError("speed benchmarks run one at a time, or they would slow each other down; leave out -n")
+    config.option.benchmark_quiet = True  # its table compares what has nothing to do with each other
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args = [str(FOLDER)]
+        config.args_source = pytest.Config.ArgsSource.ARGS
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Keep the benchmarks out of every run that does not ask for them."""
+    return True if collection_path.is_relative_to(FOLDER) and not wanted(config) else None
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the tables of what was measured."""
+    if rows := config.stash[ROWS]:
+        terminalreporter.section("speed")
+        terminalreporter.write_line(markdown(rows))
+
+
+def wanted(config: pytest.Config) -> bool:
+    """Whether ``-m`` asks for speed benchmarks, or their folder or something in it is named."""
+    return asks_for_speed(config.option.markexpr or "") or any(_is_ours(config, arg) for arg in config.args)
+
+
+def request(config: pytest.Config) -> options.Request:
+    """What the options of the cells say. Raises pytest.UsageError where they make no sense."""
+    try:
+        return options.parse(partial(_said, config))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def asks_for_speed(expression: str) -> bool:
+    """Whether the mark makes a difference: ``not gpu`` chooses these tests too, but does not ask for them."""
+    try:
+        return bool(expression) and _chooses(expression, "speed") and not _chooses(expression)
+    except SyntaxError:
+        return False  # pytest says so itself
+
+
+def _chooses(expression: str, *marks: str) -> bool:
+    return Expression.compile(expression).evaluate(lambda name, /, **_: name in marks)
+
+
+def _is_ours(config: pytest.Config, argument: str) -> bool:
+    return (config.invocation_params.dir / argument.partition("::")[0]).resolve().is_relative_to(FOLDER)
+
+
+def _said(config: pytest.Config, name: str) -> Any:
+    dest = f"bench_{name.replace('-', '_')}"
+    said = config.getoption(dest)
+    return config.getini(dest) if said is None else said

@@ -1,0 +1,78 @@
+"""Images per second of training, data included: released code's way, the same on resident data, and the engine."""
+
+import math
+from dataclasses import replace
+from itertools import count
+
+import pytest
+
+from bench.speed import competitors, roofline
+from bench.speed.competitors import Epoch
+from bench.speed.images import Images
+from bench.speed.networks import State, network, shapes
+from bench.speed.peaks import element_bytes, peak_of
+from bench.speed.race import Race, Work
+from bench.speed.sizes import Size
+from bench.suites.gradient_flow import MODELS
+from pruning.training import Precision, Recipe
+
+# A warning of torch, or of starting processes beside threads, ends no measurement.
+pytestmark = [pytest.mark.speed, pytest.mark.filterwarnings("default")]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"], indirect=True)
+@pytest.mark.parametrize("state", ["dense", "pruned"])
+@pytest.mark.parametrize("model", MODELS)
+def test_training_step(model: str, state: State, precision: Precision, race: Race, pixels: Images, size: Size) -> None:
+    """Time an epoch of ``size.images`` images; the baselines are in fp32 whatever the engine's precision."""
+    kind = race.device.partition(":")[0]
+    split = pixels.split.first(size.images[kind])
+    net, recipe = network(model, state, size.width), Recipe(batch_size=size.batch)
+    work = roofline.work(shapes(net, (3, 32, 32)))
+    engine = competitors.engine(net, split, Recipe(batch_size=size.batch, precision=precision))
+    race.run(
+        {
+            "released": _epochs(competitors.released(net, split, recipe)),
+            "resident": _epochs(competitors.resident(net, split, recipe)),
+        },
+        ("engine", _epochs(engine)),
+        rounds=size.rounds,
+        group="Training step with data",
+        setup={"model": model, "network": state, "precision": precision, "data": pixels.name, "batch": size.batch},
+        images=len(split),
+        floor=roofline.floor(work, len(split), element_bytes(precision), peak_of(race.device, precision, size)),
+    )
+
+
+@pytest.mark.parametrize("number", [2, 4, 8, 16])
+@pytest.mark.parametrize("state", ["dense", "pruned"])
+@pytest.mark.parametrize("model", MODELS)
+def test_networks_at_once(model: str, state: State, number: int, race: Race, pixels: Images, size: Size) -> None:
+    """Time as many steps as above, shared by ``number`` networks that train at once, in bf16."""
+    if race.device == "cpu" and size.name != "tiny":
+        pytest.skip("one network at a time fills a CPU")
+    split = pixels.split.first(size.images[race.device.partition(":")[0]])
+    net, recipe = network(model, state, size.width), Recipe(batch_size=size.batch)
+    fast = replace(recipe, precision="bf16")
+    race.run(
+        {
+            "released": _epochs(competitors.released(net, split, recipe)),
+            "resident": _epochs(competitors.resident(net, split, recipe)),
+            "engine": _epochs(competitors.engine(net, split, fast)),
+        },
+        ("at once", _epochs(competitors.engines(net, split, fast, number))),
+        rounds=size.rounds,
+        group="Networks at once",
+        setup={"model": model, "network": state, "at once": number, "data": pixels.name, "batch": size.batch},
+        images=len(split) // number * number,
+    )
+
+
+def _epochs(epoch: Epoch) -> Work:
+    """One epoch after the other. Fails where the loss is no number: then the arithmetic is not that of training."""
+    numbers = count(1)
+
+    def work() -> None:
+        assert math.isfinite(epoch(next(numbers)).loss)
+
+    return work

@@ -1,0 +1,152 @@
+"""Training and testing one network in steps that a GPU replays without the host.
+
+A step reads and writes tensors that stay where they are: the order of the epoch, the position in it, the totals. So the
+whole of it (gather, crop, flip, forward, backward, update, totals) can be captured once as a CUDA graph and replayed;
+elsewhere the same step is called. An epoch is a generator that hands back control every few steps, so that several
+networks can share one device; the numbers are those of :func:`pruning.training.train_epoch`, to the bit.
+"""
+
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from pruning import capture, data, training
+from pruning.data import Dataset, Split
+from pruning.modes import mode
+from pruning.training import TEST_BATCH, Recipe, Result
+
+T = TypeVar("T")
+Turns = Generator[bool, None, T]
+"""Work in turns; a turn yields whether it did anything, False while it could only wait for the GPU."""
+
+BURST = 16
+"""Steps of one turn: on a GPU a millisecond of the host, after which another network may enqueue its own."""
+
+
+class _Graph(NamedTuple):
+    """A captured step is good for one kind of step, number of images and learning rate."""
+
+    kind: str
+    size: int
+    lr: float
+
+
+class Steps:
+    """Trains and tests ``net`` on ``data``, which are on one device; after surgery the new network needs a new one.
+
+    ``momentum`` by parameter name continues an earlier run; without it there is none yet. ``replay`` False calls every
+    step instead of capturing it, as is done on the CPU in any case.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        dataset: Dataset,
+        recipe: Recipe,
+        *,
+        momentum: dict[str, Tensor] | None = None,
+        replay: bool = True,
+    ) -> None:
+        self.net, self.data, self.recipe = net, dataset, recipe
+        device = dataset.train.images.device
+        self._optimizer = training.sgd(net, recipe)
+        # A buffer of zeros gives the first step what no buffer gives it, and is there before the step is captured.
+        start = {name: torch.zeros_like(parameter) for name, parameter in net.named_parameters()}
+        training.restore_velocity(net, self._optimizer, {**start, **(momentum or {})})
+        self._order = torch.zeros(len(dataset.train), dtype=torch.int64, device=device)
+        self._position = torch.zeros((), dtype=torch.int64, device=device)
+        self._totals = torch.zeros(2, dtype=torch.float64, device=device)  # loss, correct
+        self._augmentation = torch.Generator(device)
+        replays = replay and device.type == "cuda"
+        self._graphs = capture.Graphs[_Graph](self._state(), [self._augmentation]) if replays else None
+
+    @property
+    def momentum(self) -> dict[str, Tensor]:
+        """By parameter name: what the optimizer goes on from, not a copy."""
+        return training.velocity(self.net, self._optimizer)
+
+    def train(self, *, lr: float, seed: int, epoch: int) -> Turns[Result]:
+        """One pass over the training images in random order, the last partial batch included; online loss and accuracy.
+
+        Order and augmentation follow from ``seed`` and ``epoch`` alone.
+        """
+        split, device = self.data.train, self._order.device
+        self._order.copy_(data.permutation(len(split), data.generator(seed, "order", epoch, device=device)))
+        self._augmentation.manual_seed(data.generator(seed, "augmentation", epoch).initial_seed())
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
+        self.net.train()
+        return (yield from self._pass("train", split, self.recipe.batch_size, lr, self._train))
+
+    def test(self) -> Turns[Result]:
+        """Loss and accuracy in evaluation mode on all test images, not augmented; modes are put back."""
+        with mode(self.net, training=False):
+            return (yield from self._pass("test", self.data.test, TEST_BATCH, 0.0, self._test))
+
+    def _pass(
+        self, kind: str, split: Split, batch: int, lr: float, step: Callable[[Split, int], None]
+    ) -> Turns[Result]:
+        self._position.zero_()
+        self._totals.zero_()
+        full, rest = divmod(len(split), batch)
+        for number, size in enumerate([*[batch] * full, *[rest] * bool(rest)], start=1):
+            self._run(_Graph(kind, size, lr), partial(step, split, size))
+            if number % BURST == 0:
+                yield True
+        loss, correct = yield from capture.arrival(self._totals)
+        return Result(loss / len(split), 100 * correct / len(split))
+
+    def _run(self, graph: _Graph, step: Callable[[], None]) -> None:
+        if self._graphs is None:
+            step()
+        else:
+            self._graphs.run(graph, step)
+
+    def _train(self, split: Split, size: int) -> None:
+        images, labels = training.inputs(
+            self.net, split, self._order.index_select(0, self._next(size)), self.recipe, self._augmentation
+        )
+        logits = training.forward(self.net, images, self.recipe)
+        loss = F.cross_entropy(logits / self.recipe.temperature, labels)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimizer.step()
+        with torch.no_grad():
+            self._count(loss.double() * size, logits, labels)
+
+    @torch.no_grad()  # here and not around the turns, between which other networks train
+    def _test(self, split: Split, size: int) -> None:
+        images, labels = training.inputs(self.net, split, self._next(size), self.recipe, None)
+        logits = training.forward(self.net, images, self.recipe)
+        loss = F.cross_entropy(logits / self.recipe.temperature, labels, reduction="sum")
+        self._count(loss.double(), logits, labels)
+
+    def _next(self, size: int) -> Tensor:
+        index = self._position + torch.arange(size, device=self._position.device)
+        self._position.add_(size)
+        return index
+
+    def _count(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        self._totals[0] += loss
+        self._totals[1] += (logits.argmax(1) == labels).sum()
+
+    def _state(self) -> list[Tensor]:
+        """All that a step changes."""
+        numbers = [*self.net.parameters(), *self.net.buffers(), *self.momentum.values()]
+        return [*numbers, self._position, self._totals]
+
+
+def finished(turns: Turns[T], lane: AbstractContextManager[object] | None = None) -> T:
+    """The result of work in turns, taken one after the other in ``lane`` (:func:`pruning.capture.lane`), if given."""
+    while True:
+        try:
+            with lane or nullcontext():
+                busy = next(turns)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        capture.rest(busy)
