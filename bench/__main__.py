@@ -44,9 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     queueing = add("queue", help="what comes next under --budget, what it costs and what it would settle")
     queueing.add_argument("--all", action="store_true", help="print every cell, not only the first")
     queueing.set_defaults(command=_queue)
-    for command in (listing, running, queueing):
+    offers = ((listing, options.LISTING), (running, options.ALL), (queueing, options.QUEUEING))
+    for command, offered in offers:
         command.add_argument("cells", nargs="*", metavar="CELL", help=CELLS_HELP)
-        _add(command, options.ALL)
+        _add(command, offered)
     data = add("data", help="which data sets are there")
     data.add_argument("--fingerprint", action="store_true", help="read each data set and print its fingerprint")
     data.add_argument("--download", nargs="+", default=[], metavar="NAME", help="fetch these data sets first")
@@ -65,7 +66,7 @@ def _request(parsed: argparse.Namespace) -> options.Request:
 
 
 def _value(parsed: argparse.Namespace, name: str) -> Any:
-    return getattr(parsed, f"bench_{name.replace('-', '_')}")
+    return getattr(parsed, f"bench_{name.replace('-', '_')}", None)  # None: this command has no such option
 
 
 def _list(parsed: argparse.Namespace, rest: Sequence[str]) -> int:

@@ -3,14 +3,16 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bench import cost
 from bench.cell import Cell
 from bench.device import likely_kind
 from bench.options import Request
-from bench.queue import Entry, packed, queue
+from bench.queue import Entry, Question, in_turn, queue
 from bench.state import find
-from bench.suites.gradient_flow_claims import claims
+from bench.state import missing as unanswered
+from bench.suites.gradient_flow_claims import questions
 from results.registry import Registry
 
 _UNFINISHED = ("interrupted", "timeout")
@@ -18,18 +20,22 @@ _UNFINISHED = ("interrupted", "timeout")
 
 def upcoming(request: Request, registry: Registry) -> list[Entry]:
     """The cells asked for that have no answer yet, in the order in which to run them."""
-    profile, begun, missing = request.selection.profile, [], []
-    for cell in request.selection.cells():
-        record = find(registry, cell, profile, request.references)
-        if record is None or not record.final:
-            missing.append(cell)
-            begun += [cell] if record is not None and record.status in _UNFINISHED else []
+    profile, chosen = request.selection.profile, request.selection.cells()
+    found = {cell: find(registry, cell, profile, request.references) for cell in chosen}
+    missing = [cell for cell, record in found.items() if record is None or not record.final]
+    begun = {cell for cell, record in found.items() if record is not None and record.status in _UNFINISHED}
     estimates = cost.estimates(missing, profile, registry.records(profile.name), likely_kind(request.device))
-    seconds = {cell: estimate.seconds for cell, estimate in estimates.items()}
-    return queue(missing, seconds, claims if profile.comparable else _no_claims, begun)
+    others = set(profile.cells(sorted({cell.seed for cell in chosen} | set(profile.seeds)))) - set(chosen)
+    return queue(
+        missing,
+        {cell: estimate.seconds for cell, estimate in estimates.items()},
+        partial(questions, without=profile.lacks) if profile.comparable else _none,
+        begun=begun,
+        unanswered=unanswered(others, registry, profile, request.references),
+    )
 
 
-def _no_claims(cell: Cell) -> tuple[str, ...]:  # noqa: ARG001
+def _none(cell: Cell) -> tuple[Question, ...]:  # noqa: ARG001
     return ()
 
 
@@ -46,8 +52,8 @@ class Budget:
         return self.clock() + self.epoch_seconds.get(cell, 0.0) <= self.deadline
 
 
-def budget(entries: Sequence[Entry], request: Request, deadline: float) -> Budget:
+def budget(entries: Sequence[Entry], request: Request, deadline: float, workers: int = 1) -> Budget:
     """The budget of ``request``: what fits whole comes first, the others fill what is left and are checkpointed."""
-    fit, rest = packed(entries, request.budget or 0.0)
     epochs = request.selection.profile.protocol.epochs
-    return Budget(deadline=deadline, epoch_seconds={entry.cell: entry.seconds / epochs for entry in (*fit, *rest)})
+    ordered = in_turn(entries, workers * (request.budget or 0.0))
+    return Budget(deadline=deadline, epoch_seconds={entry.cell: entry.seconds / epochs for entry in ordered})

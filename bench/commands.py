@@ -1,6 +1,5 @@
 """What ``python -m bench list`` and ``run`` do."""
 
-import shutil
 import sys
 from collections.abc import Sequence
 
@@ -9,6 +8,7 @@ from tabulate import tabulate
 from bench import cost, places
 from bench.cell import Cell
 from bench.cost import duration
+from bench.device import likely_kind
 from bench.options import Request
 from bench.state import find, key_of, missing, state_of
 from results.record import Record
@@ -43,7 +43,9 @@ def run_cells(request: Request, *, yes: bool, arguments: Sequence[str]) -> int:
     records = registry.records(request.selection.profile.name)
     sums = cost.total(_estimates(request, records, todo))
     print(_announcement(request, len(chosen), len(todo), sums, _accuracy(request, records, sums)))
-    if sums.seconds > ASK_ABOVE and not yes and not _agreed():
+    if request.budget is not None:  # which is consent to that much
+        print(f"running for {duration(request.budget)} at most, the most telling first")
+    elif sums.seconds > ASK_ABOVE and not yes and not _agreed():
         print("nothing was run")
         return 1
     return _pytest(chosen, request, arguments)
@@ -65,6 +67,8 @@ def _pytest(chosen: Sequence[Cell], request: Request, arguments: Sequence[str]) 
     file = places.checkout() / "bench" / "test_cells.py"
     if not chosen or not request.selection.patterns:
         targets = [str(file)]
+    elif request.budget is not None:  # the queue decides on the order
+        targets = [*(f"--cells={pattern}" for pattern in request.selection.patterns), str(file)]
     else:
         targets = [f"{file}::test_cell[{cell.id}]" for cell in chosen]
     project = places.checkout() / "pyproject.toml"
@@ -86,24 +90,17 @@ def _missing(request: Request, registry: Registry, cells: Sequence[Cell]) -> tup
 
 
 def _estimates(request: Request, records: Sequence[Record], cells: Sequence[Cell]) -> dict[Cell, cost.Estimate]:
-    return cost.estimates(cells, request.selection.profile, records, _device_kind(request.device))
+    return cost.estimates(cells, request.selection.profile, records, likely_kind(request.device))
 
 
 def _accuracy(request: Request, records: Sequence[Record], sums: cost.Total) -> str:
     """How far the fitted ones among the estimates are off; empty where there are none, or too few records to say."""
-    kind = _device_kind(request.device)
+    kind = likely_kind(request.device)
     error = cost.error(records, kind) if "fitted" in sums.sources else None
     if error is None:
         return ""
     among = cost.informative(records, kind)
     return f"fitted costs are within {100 * error:.0f} % in the median, leave-one-out over {among} records"
-
-
-def _device_kind(name: str) -> str:
-    """The kind that ``name`` will probably come to, without importing torch to ask it."""
-    if name != "auto":
-        return name
-    return "cuda" if shutil.which("nvidia-smi") else "cpu"
 
 
 def _state_and_key(request: Request, registry: Registry, cell: Cell) -> tuple[str, str]:

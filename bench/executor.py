@@ -69,7 +69,7 @@ def execute(
         return known
     from bench import experiment  # imports torch, which listing cells must not
 
-    def begin(cell: Cell, crowd: Callable[[], int]) -> Turns[Outcome]:
+    def begin(cell: Cell, crowd: Callable[[], float]) -> Turns[Outcome]:
         return executing(cell, profile, settings, registry, listener=listener, crowd=crowd)
 
     return Together(begin, partial(experiment.lane, settings.device), Width.fixed(1)).result(cell)
@@ -82,17 +82,17 @@ def executing(
     registry: Registry,
     *,
     listener: Listener = silent,
-    crowd: Callable[[], int],
+    crowd: Callable[[], float],
 ) -> Turns[Outcome]:
     """Run ``cell`` in turns, whatever the registry holds, and record how that went; raises as :func:`execute` does.
 
-    ``crowd`` says at the end how many cells were under way at once.
+    ``crowd`` says at the end how many cells were under way on average.
     """
     __tracebackhide__ = True
     # A run that fails is kept beside an answer that was there, or came from elsewhere meanwhile, not in its place.
     registry.check_writable()
     record = yield from _run(cell, profile, settings, listener, keep_failure=registry.merge)
-    record = replace(record, environment=replace(record.environment, at_once=crowd()))
+    record = replace(record, environment=replace(record.environment, at_once=round(crowd(), 2)))
     try:
         registry.put(record)
     except OSError as error:

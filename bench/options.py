@@ -72,6 +72,13 @@ RUNNING = (
     ),
 )
 ALL = (*CHOOSING, *PLACES, *RUNNING)
+CELLS = Option(
+    name="cells", metavar="CELL", kind="list", help="only these cells: ids, or shell patterns of them (-k works too)"
+)
+"""For pytest, which takes words without a dash for files; ``python -m bench`` takes cells as such."""
+
+LISTING = (*CHOOSING, *PLACES, *(option for option in RUNNING if option.name == "device"))
+QUEUEING = (*LISTING, *(option for option in RUNNING if option.name == "budget"))
 
 Value = Callable[[str], Any]
 """Gives what was said for an option, by its name: a string, a list of strings, a flag, or None."""
@@ -102,7 +109,7 @@ class Request:
 
 def parse(value: Value, patterns: Sequence[str] = ()) -> Request:
     """The request that the options make; ``patterns`` are cell ids. Raises ValueError with one sentence."""
-    selection = _selection(value, patterns)
+    selection = _selection(value, (*patterns, *(value("cells") or ())))
     if value("budget") and value("rerun"):
         raise ValueError("--budget runs what is missing, and --rerun what is not; use one of them")
     data = _existing("--data-root", _path(value("data-root"))) or places.data_root()
@@ -114,10 +121,10 @@ def parse(value: Value, patterns: Sequence[str] = ()) -> Request:
         cache_root=_path(value("cache-root")) or places.cache_root(data),
         device=_device(value("device")),
         rerun=bool(value("rerun")),
-        require_run=bool(value("require-run")) or selection.profile.name in ("demo", "nightly"),
+        require_run=bool(value("require-run")) or selection.profile.base in ("demo", "nightly"),
         cell_timeout=_seconds(value("cell-timeout")),
         budget=_duration("--budget", value("budget")),
-        bundle=_path(value("bundle")),
+        bundle=_file("--bundle", _path(value("bundle"))),
         at_once=_at_once(value("at-once")),
     )
 
@@ -131,6 +138,14 @@ def _existing(option: str, folder: Path | None) -> Path | None:
             f"`python -m bench data --download NAME {option}={folder}` makes it"
         )
     return folder
+
+
+def _file(option: str, path: Path | None) -> Path | None:
+    if path is not None and (path.is_dir() or (path.exists() and not path.is_file())):
+        raise ValueError(f"{option} {path}: that is no file; name one that records may be written to")
+    if path is not None and not path.parent.is_dir():
+        raise ValueError(f"{option} {path}: there is no folder {path.parent}")
+    return path
 
 
 def _selection(value: Value, patterns: Sequence[str]) -> Selection:

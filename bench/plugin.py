@@ -9,17 +9,18 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from _pytest.mark.expression import Expression
 
 from bench import options
 from bench.budget import Budget, budget, upcoming
 from bench.cell import Cell
 from bench.executor import Outcome
+from bench.marks import asks_for
 from bench.runner import Runner
 from bench.state import find, missing
 from bench.summary import Note, table
@@ -36,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer every option on the command line, and as ``bench_…`` in the ini file."""
     group = parser.getgroup("pruning cells (-m benchmark)")
     kinds = {"flag": "bool", "list": "args", "text": "string"}
-    for option in options.ALL:
+    for option in (*options.ALL, options.CELLS):
         group.addoption(f"--{option.name}", **option.arguments())
         parser.addini(option.dest, option.help, type=kinds[option.kind], default=None)  # type: ignore[arg-type]
 
@@ -50,7 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
     _calm_benchmark(config)
     _add_path(config.invocation_params.dir)
     try:
-        session = CellSession(config, options.parse(partial(_value, config)))
+        request = options.parse(partial(_value, config))
+        _check_workers(config, request)
+        session = CellSession(config, request)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
     config.pluginmanager.register(session, "bench-cells")
@@ -72,6 +75,7 @@ class CellSession:
 
     def __init__(self, config: pytest.Config, request: options.Request) -> None:
         self.config, self.request = config, request
+        self.began = datetime.now(UTC).isoformat(timespec="seconds")
         self.chosen = request.selection.cells()
         self.registry = Registry(request.registry)
         self.budget = self._budget()
@@ -97,7 +101,7 @@ class CellSession:
         if self.request.budget is None:
             return None
         end = getattr(self.config, "workerinput", {}).get("bench_deadline", time.time() + self.request.budget)
-        return budget(upcoming(self.request, self.registry), self.request, end)
+        return budget(upcoming(self.request, self.registry), self.request, end, _workers(self.config))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -115,7 +119,7 @@ class CellSession:
     def idle(self) -> bool:
         """Whether a run that had to do something did nothing."""
         answered = any(said.answered or said.status == "interrupted" for _, said in self.notes)
-        return self.request.require_run and not answered and not self.complete and not self.config.option.collectonly
+        return self.request.require_run and not answered and not self.complete and not self._only_listed
 
     def pytest_report_header(self) -> str:
         """Say what is about to run."""
@@ -128,11 +132,14 @@ class CellSession:
             metafunc.parametrize("cell", [_case(cell, self.request.selection.profile.name) for cell in self.cells])
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Drop the place-holder that stands for no cell, and note which cells come one after the other here."""
+        """Drop the place-holder that stands for no cell."""
         if self.complete:
             items[:] = [item for item in items if item.path != CELLS]
-        elif not hasattr(self.config, "workerinput"):  # a worker is told one by one
-            self.runner.coming = [cell for item in items if (cell := _cell_of(item)) is not None]
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note which cells come one after the other here, after -k and the like; a worker is told one by one."""
+        if not hasattr(self.config, "workerinput"):
+            self.runner.coming = [cell for item in session.items if (cell := _cell_of(item)) is not None]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember what became of a cell, wherever it ran."""
@@ -143,27 +150,32 @@ class CellSession:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Fail an idle run; where nothing was missing, having collected nothing is a success. Write the bundle."""
         self.runner.close()
-        if self.request.bundle is not None and not hasattr(self.config, "workerinput"):
+        if self.request.bundle is not None and not hasattr(self.config, "workerinput") and not self._only_listed:
             self._write_bundle(self.request.bundle)
         if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self.complete:
             session.exitstatus = pytest.ExitCode.OK
         elif exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and self.idle:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
+    @property
+    def _only_listed(self) -> bool:
+        return bool(self.config.option.collectonly)
+
     def _write_bundle(self, path: Path) -> None:
-        """The records that this run made, failures among them."""
-        made = {name for name, said in self.notes if not said.cached and said.status not in ("skipped", "not begun")}
+        """The records made since this run began, failures among them, beside what the file holds already."""
         profile, references = self.request.selection.profile, self.request.references
-        found = (find(self.registry, cell, profile, references) for cell in self.cells if cell.id in made)
+        found = [find(self.registry, cell, profile, references) for cell in self.cells]
+        made = {record.key: record for record in found if record is not None and record.finished >= self.began}
         try:
-            bundle.write([record for record in found if record is not None], path)
+            before = {record.key: record for record in bundle.read(path)} if path.exists() else {}
+            bundle.write((before | made).values(), path)
         except (OSError, ValueError) as error:
             raise pytest.UsageError(f"--bundle: {error}; the records are in {self.request.registry}") from None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
         """Print the table of cells."""
-        if self.config.option.collectonly:
+        if self._only_listed:
             return
         begun = [(name, said) for name, said in self.notes if said.status != "not begun"]
         if begun:
@@ -202,19 +214,9 @@ def _cell_of(item: pytest.Item) -> Cell | None:
 
 def _wanted(config: pytest.Config) -> bool:
     """Whether ``-m`` asks for cells, or their file is named."""
-    return _names_benchmark(config.option.markexpr or "") or any(_is_cells(config, arg) for arg in config.args)
-
-
-def _names_benchmark(expression: str) -> bool:
-    """Whether a test is chosen because it is marked as a cell: ``not gpu`` chooses cells too, but not for that."""
-    try:
-        return bool(expression) and _chooses(expression, "benchmark", "cell") and not _chooses(expression)
-    except SyntaxError:
-        return False  # pytest says so itself
-
-
-def _chooses(expression: str, *marks: str) -> bool:
-    return Expression.compile(expression).evaluate(lambda name, /, **_: name in marks)
+    return asks_for(config.option.markexpr or "", "benchmark", "cell") or any(
+        _is_cells(config, arg) for arg in config.args
+    )
 
 
 def _is_cells(config: pytest.Config, argument: str) -> bool:
@@ -237,6 +239,22 @@ def _calm_benchmark(config: pytest.Config) -> None:
     distributed = hasattr(config, "workerinput") or getattr(option, "dist", "no") != "no"
     if distributed and not option.benchmark_enable and not option.benchmark_only:
         option.benchmark_disable = True
+
+
+def _check_workers(config: pytest.Config, request: options.Request) -> None:
+    """Raises ValueError for cells at once in workers; under a budget, lets workers take one cell at a time."""
+    workers = _workers(config)
+    if workers > 1 and request.at_once is not None:
+        raise ValueError("--at-once is for one process, and -n for several; use one of them")
+    if workers > 1 and request.budget is not None:
+        config.option.maxschedchunk = 1  # else each is given a long piece of the queue, the last cells among them
+
+
+def _workers(config: pytest.Config) -> int:
+    """Processes that cells are shared out to (pytest-xdist); 1 where there is none besides this."""
+    if hasattr(config, "workerinput"):
+        return int(config.workerinput["workercount"])
+    return max(1, len(getattr(config.option, "tx", None) or ()))
 
 
 def _add_path(folder: Path) -> None:

@@ -26,6 +26,11 @@ class Profile:
     shows_published: bool = True
     lacks: tuple[str, ...] = ()  # scores that this protocol cannot run
 
+    @property
+    def base(self) -> str:
+        """The profile that this is, whatever its precision."""
+        return self.name.partition("-")[0]
+
     def cells(self, seeds: Sequence[int] | None = None, extra_scores: Sequence[str] = ()) -> Iterator[Cell]:
         """The cells of this profile, base runs first; ``extra_scores`` are names of the user's own scores."""
         return gradient_flow.cells(
@@ -121,13 +126,16 @@ def get(name: str) -> Profile:
     if profile.protocol.precision == precision:
         raise ValueError(f"profile {base} is in {precision} as it is; there is no {name}")
     protocol = replace(profile.protocol, precision=precision)
-    return replace(profile, name=name, purpose=f"{profile.purpose}; in {precision}", protocol=protocol)
+    purpose = f"{profile.purpose}; in {precision}"
+    # Until it is shown that they give the same accuracy, another precision is another protocol.
+    return replace(profile, name=name, purpose=purpose, protocol=protocol, comparable=False)
 
 
 def measured(names: Iterable[str]) -> list[Profile]:
     """The profiles that ``names`` are names of, as records carry them: in the order above, then variants."""
     there = set(names)
-    return [get(name) for name in (*PROFILES, *_variants()) if name in there]
+    own = {f"{profile.name}-{profile.protocol.precision}" for profile in PROFILES.values()}  # names that nothing has
+    return [get(name) for name in (*PROFILES, *_variants()) if name in there - own]
 
 
 def _variants() -> dict[str, tuple[str, Precision]]:

@@ -53,15 +53,14 @@ def limited(listener: Listener, seconds: float | None, clock: Callable[[], float
 def within(listener: Listener, deadline: float, clock: Callable[[], float] = time.time) -> Listener:
     """``listener``, followed by :class:`OutOfBudget` where another epoch like the last would end after ``deadline``.
 
-    Of the first epoch only its own end is known to be in time or not.
+    The first epoch begins now.
     """
-    before: list[float] = []
+    before = [clock()]
 
     def listen(progress: Progress) -> None:
         listener(progress)
         now = clock()
-        epoch = now - before[-1] if before else 0.0
-        before.append(now)
+        epoch, before[0] = now - before[0], now
         if progress.epoch < progress.epochs and now + epoch > deadline:
             raise OutOfBudget(f"the budget was used up after epoch {progress.epoch} of {progress.epochs}")
 

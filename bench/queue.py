@@ -1,18 +1,28 @@
 """What to run next: cells in the order in which they tell most, packed into a number of seconds.
 
-Cells that have been begun come first, since their checkpoints are paid for. Then first seeds before second seeds; among
-those, cells that a claim waits for before others; among those, what brings claims nearest to a decision per second. A
-cell counts for a claim as much as its share of the cells that the claim still misses, so that claims are completed one
-after the other rather than all of them begun.
+Cells that have been begun come first. Then first seeds before second seeds; among those, cells that a claim waits for
+before others; among those, what brings questions nearest to an answer per second. A cell counts for a question as much
+as its share of the cells that the question still misses, so that one after the other is answered, rather than all of
+them begun.
 """
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bench.cell import Cell
 
-Claims = Callable[[Cell], tuple[str, ...]]
+
+class Question(NamedTuple):
+    """What cells answer together: a claim, or a table, in one seed or (None) in all of them."""
+
+    name: str
+    seed: int | None
+    claim: bool = True
+
+
+Questions = Callable[[Cell], tuple[Question, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,54 +32,59 @@ class Entry:
     cell: Cell
     seconds: float
     begun: bool
-    waiting: Mapping[str, int]  # claim -> cells of this seed that it misses when this one has its turn, itself included
+    waiting: Mapping[Question, int]  # cells that each misses when this one has its turn, itself included
 
 
 def queue(
-    cells: Sequence[Cell], seconds: Mapping[Cell, float], claims: Claims, begun: Collection[Cell] = ()
+    cells: Sequence[Cell],
+    seconds: Mapping[Cell, float],
+    questions: Questions,
+    *,
+    begun: Collection[Cell] = (),
+    unanswered: Iterable[Cell] = (),
 ) -> list[Entry]:
-    """``cells``, none of which has an answer, in the order in which to run them."""
-    started = [cell for cell in cells if cell in begun]
-    rest = [cell for cell in cells if cell not in begun]
-    ordered = []
-    for seed in dict.fromkeys(sorted(cell.seed for cell in cells)):
-        first = [cell for cell in started if cell.seed == seed]
-        ordered += _of_a_seed(first, [cell for cell in rest if cell.seed == seed], seconds, claims)
-    return sorted(ordered, key=lambda entry: not entry.begun)
+    """``cells``, none of which has an answer, in the order in which to run them.
 
-
-def _of_a_seed(
-    started: Sequence[Cell], rest: Sequence[Cell], seconds: Mapping[Cell, float], claims: Claims
-) -> list[Entry]:
-    decides = {cell: claims(cell) for cell in (*started, *rest)}
-    missing = Counter(claim for found in decides.values() for claim in found)
+    ``unanswered`` are further cells without one, which are not to be run but which questions wait for.
+    """
+    asks = {cell: questions(cell) for cell in (*cells, *unanswered)}
+    missing = Counter(question for found in asks.values() for question in found)
 
     def worth(cell: Cell) -> tuple[bool, float, float]:
-        share = sum(1 / missing[claim] for claim in decides[cell])
-        return bool(decides[cell]), share / max(seconds[cell], 1e-9), -seconds[cell]
+        share = sum(1 / missing[question] for question in asks[cell])
+        return any(question.claim for question in asks[cell]), share / max(seconds[cell], 1e-9), -seconds[cell]
 
-    def taken(cell: Cell, *, begun: bool) -> Entry:
-        entry = Entry(
-            cell=cell, seconds=seconds[cell], begun=begun, waiting={claim: missing[claim] for claim in decides[cell]}
-        )
-        missing.subtract(decides[cell])
-        return entry
+    def taken(cell: Cell) -> Entry:
+        waiting = {question: missing[question] for question in asks[cell]}
+        missing.subtract(asks[cell])
+        return Entry(cell=cell, seconds=seconds[cell], begun=cell in begun, waiting=waiting)
 
-    entries, left = [taken(cell, begun=True) for cell in started], list(rest)
-    while left:
-        best = max(left, key=worth)  # of equals the first
-        left.remove(best)
-        entries.append(taken(best, begun=False))
+    entries = [taken(cell) for cell in sorted(cells, key=lambda cell: cell.seed) if cell in begun]
+    for seed in sorted({cell.seed for cell in cells}):
+        left = [cell for cell in cells if cell.seed == seed and cell not in begun]
+        while left:
+            best = max(left, key=worth)  # of equals the first
+            left.remove(best)
+            entries.append(taken(best))
     return entries
 
 
 def packed(entries: Iterable[Entry], budget: float) -> tuple[list[Entry], list[Entry]]:
-    """Those that fit into ``budget`` seconds, each taken where it still fits, and the rest; both in their order."""
+    """Those that fit into ``budget`` seconds, each taken where it still fits, and the rest; both in their order.
+
+    What has been begun fits: how little of it is left nobody knows.
+    """
     fit, rest = [], []
     for entry in entries:
-        if entry.seconds <= budget:
+        if entry.begun or entry.seconds <= budget:
             fit.append(entry)
             budget -= entry.seconds
         else:
             rest.append(entry)
     return fit, rest
+
+
+def in_turn(entries: Sequence[Entry], budget: float) -> list[Entry]:
+    """``entries`` as they are to be run: what does not fit goes behind what does, among the cells of its seed."""
+    rest = {entry.cell for entry in packed(entries, budget)[1]}
+    return sorted(entries, key=lambda entry: (not entry.begun, entry.cell.seed, entry.cell in rest))

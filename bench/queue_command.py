@@ -8,7 +8,7 @@ from tabulate import tabulate
 from bench.budget import upcoming
 from bench.cost import duration
 from bench.options import Request
-from bench.queue import Entry, packed
+from bench.queue import Entry, in_turn, packed
 from results.registry import Registry
 
 _SHOWN = 20
@@ -22,7 +22,7 @@ def show_queue(request: Request, *, everything: bool) -> int:
         return 0
     rest: Sequence[Entry] = ()
     if request.budget is not None:
-        entries, rest = packed(entries, request.budget)
+        entries, rest = packed(in_turn(entries, request.budget), request.budget)
     shown = entries if everything else entries[:_SHOWN]
     if shown:
         print(tabulate(_rows(shown), headers=["cell", "minutes", "in all", "settles"], disable_numparse=True))
@@ -43,11 +43,11 @@ def _minutes(seconds: float) -> str:
 
 
 def _settles(entry: Entry) -> str:
-    """Claims that this cell completes for its seed, then how many others still miss more."""
-    complete = [claim for claim, missing in entry.waiting.items() if missing == 1]
-    others = len(entry.waiting) - len(complete)
-    said = [*complete, *([f"part of {others} claim{'s' * (others > 1)}"] if others else [])]
-    words = ", ".join(said) or "a number of the tables"
+    """What this cell completes, and of how many other claims it is a part."""
+    complete = [question.name for question, missing in entry.waiting.items() if missing == 1]
+    others = sum(question.claim and missing > 1 for question, missing in entry.waiting.items())
+    part = [f"part of {others} claim{'s' * (others > 1)}"] if others else []
+    words = ", ".join([*complete, *part]) or "a number of the tables"
     return f"{words} (begun)" if entry.begun else words
 
 

@@ -95,7 +95,7 @@ class Runner:
             self._begin, partial(experiment.lane, settings.device), self._width, coming=self._worth_beginning()
         )
 
-    def _begin(self, cell: Cell, crowd: Callable[[], int]) -> Turns[Outcome]:
+    def _begin(self, cell: Cell, crowd: Callable[[], float]) -> Turns[Outcome]:
         return executing(cell, self.profile, self._settings, self.registry, listener=self._limit(), crowd=crowd)
 
     def _limit(self) -> Listener:
@@ -124,6 +124,8 @@ class Runner:
         if worker["workercount"] > 1:
             share_threads(worker["workercount"])
         device = resolve(self.request.device, int(worker["workerid"].removeprefix("gw")))
+        if self.profile.protocol.precision == "tf32" and not device.startswith("cuda"):
+            raise NoDevice(f"profile {self.profile.name} needs an NVIDIA GPU: a CPU has no TF32")
         return Settings(
             data_root=self.request.data_root,
             cache_root=self.request.cache_root,

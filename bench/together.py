@@ -25,7 +25,12 @@ class _Running(Generic[T]):
     cell: Cell
     turns: Turns[T]
     lane: AbstractContextManager[object]
-    most: int = 1  # cells under way at once since it began
+    seconds: float = 0.0  # since it began
+    shared: float = 0.0  # the same, times the cells under way
+
+    def beside(self, number: int, seconds: float) -> None:
+        self.seconds += seconds
+        self.shared += number * seconds
 
 
 @dataclass(frozen=True)
@@ -38,16 +43,18 @@ class _Ended(Generic[T]):
 class Together(Generic[T]):
     """Runs cells: the one that is asked for, and beside it as many of those coming next as ``width`` allows.
 
-    ``begin`` gives the work of a cell in turns; ``crowd``, which it is called with, says how many cells at most were
-    under way beside it and itself so far. ``lane`` makes what the turns of one cell go on in.
+    ``begin`` gives the work of a cell in turns; ``crowd``, which it is called with, says how many cells were under way
+    on average since it began, itself included. ``lane`` makes what the turns of one cell go on in.
     """
 
-    begin: Callable[[Cell, Callable[[], int]], Turns[T]]
+    begin: Callable[[Cell, Callable[[], float]], Turns[T]]
     lane: Callable[[], AbstractContextManager[object]]
     width: Width
     coming: Iterable[Cell] = ()
+    clock: Callable[[], float] = time.monotonic
     _running: list[_Running[T]] = field(default_factory=list, init=False)
     _ended: dict[Cell, _Ended[T]] = field(default_factory=dict, init=False)
+    _asked: set[Cell] = field(default_factory=set, init=False)
     _next: Iterator[Cell] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,6 +69,7 @@ class Together(Generic[T]):
 
         An interruption ends all that are under way.
         """
+        self._asked.add(cell)
         if not self.knows(cell):
             self._start(cell)
         while cell not in self._ended:
@@ -83,25 +91,26 @@ class Together(Generic[T]):
     def _start(self, cell: Cell) -> None:
         running: _Running[T]
 
-        def crowd() -> int:
-            return running.most
+        def crowd() -> float:
+            return running.shared / running.seconds if running.seconds else float(len(self._running))
 
         running = _Running(cell, self.begin(cell, crowd), self.lane())
         self._running.append(running)
-        for each in self._running:
-            each.most = max(each.most, len(self._running))
 
     def _fill(self) -> None:
         while len(self._running) < self.width.allowed(len(self._running)):
             cell = next(self._next, None)
             if cell is None:
                 return
-            if not self.knows(cell):
+            if not self.knows(cell) and cell not in self._asked:
                 self._start(cell)
 
     def _turn(self) -> bool:
         """One turn for every cell under way; whether any of them did something."""
-        busy = [self._take(running) for running in list(self._running)]
+        start, there = self.clock(), list(self._running)
+        busy = [self._take(running) for running in there]
+        for running in there:
+            running.beside(len(there), self.clock() - start)
         return any(busy)
 
     def _take(self, running: _Running[T]) -> bool:

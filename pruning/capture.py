@@ -46,12 +46,12 @@ class Graphs(Generic[Key]):
         for generator, value in drawn:
             generator.set_state(value)
 
-    def _capture(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
-        def warm_up() -> None:
-            for _ in range(_WARM_UP):
-                work()
+    def _warm_up(self, work: Callable[[], None]) -> None:
+        for _ in range(_WARM_UP):  # one by one: at the end of an epoch there are no images for more
+            self._undone(work)
 
-        self._undone(warm_up)
+    def _capture(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
+        self._warm_up(work)
         graph = torch.cuda.CUDAGraph()
         for generator in self._generators:
             graph.register_generator_state(generator)

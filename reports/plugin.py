@@ -37,7 +37,7 @@ class Renderer:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note what a test says that it ran."""
         said = dict(report.user_properties)
-        skipped = json.loads(str(said.get("bench_outcome", "{}"))).get("status") == "skipped"
+        skipped = json.loads(str(said.get("bench_outcome", "{}"))).get("status") in ("skipped", "not begun")
         if all(name in said for name in _NAMES) and not skipped:
             self.ran[str(said["bench_profile"]), str(said["bench_registry"])] = None
 

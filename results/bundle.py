@@ -48,6 +48,12 @@ def write(records: Iterable[Record], path: Path) -> None:
     _files.write(path, b"".join(_codec.encode_line(record) + b"\n" for record in records))
 
 
+def read(path: Path) -> list[Record]:
+    """The records of the bundle ``path``. Raises ValueError where a line is none, and OSError."""
+    with path.open("rb") as file:
+        return [_codec.decode(line) for line in file if line.strip()]
+
+
 def import_(registry: Registry, path: Path) -> ImportSummary:
     """Merge the records of the bundle ``path`` into ``registry``; importing it again changes nothing.
 

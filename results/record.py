@@ -71,7 +71,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     platform: str
     commit: str | None
     dirty: bool | None  # True if tracked source files differed from the commit
-    at_once: int = 1  # most cells under way at the same time in this process; seconds are wall-clock, shared by them
+    at_once: float = 1.0  # cells under way in this process, on average; they share the seconds, which are wall-clock
 
 
 class DataFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -26,7 +26,7 @@ def registry():
 
 @pytest.fixture(scope="module")
 def records(registry):
-    found = [record for record in registry.records() if record.profile != "demo"]
+    found = [record for record in registry.records() if get(record.profile).base != "demo"]
     if not found:
         pytest.skip("no record is committed yet")
     return found

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _pytest.mark.expression import Expression
 
 from bench import options
+from bench.marks import asks_for
 from bench.speed.sizes import FULL, SIZES
 from bench.speed.table import Rows, markdown
 
@@ -35,6 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--speed-rounds is {rounds}; it must be at least 1")
     if getattr(config.option, "dist", "no") != "no":
         raise pytest.UsageError("speed benchmarks run one at a time, or they would slow each other down; leave out -n")
+    if asks_for(config.option.markexpr or "", "benchmark"):
+        raise pytest.UsageError("cells and speed benchmarks run apart; ask for one of them with -m")
     config.option.benchmark_quiet = True  # its table compares what has nothing to do with each other
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
         config.args = [str(FOLDER)]
@@ -55,7 +57,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 def wanted(config: pytest.Config) -> bool:
     """Whether ``-m`` asks for speed benchmarks, or their folder or something in it is named."""
-    return asks_for_speed(config.option.markexpr or "") or any(_is_ours(config, arg) for arg in config.args)
+    return asks_for(config.option.markexpr or "", "speed") or any(_is_ours(config, arg) for arg in config.args)
 
 
 def request(config: pytest.Config) -> options.Request:
@@ -64,18 +66,6 @@ def request(config: pytest.Config) -> options.Request:
         return options.parse(partial(_said, config))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
-
-
-def asks_for_speed(expression: str) -> bool:
-    """Whether the mark makes a difference: ``not gpu`` chooses these tests too, but does not ask for them."""
-    try:
-        return bool(expression) and _chooses(expression, "speed") and not _chooses(expression)
-    except SyntaxError:
-        return False  # pytest says so itself
-
-
-def _chooses(expression: str, *marks: str) -> bool:
-    return Expression.compile(expression).evaluate(lambda name, /, **_: name in marks)
 
 
 def _is_ours(config: pytest.Config, argument: str) -> bool:

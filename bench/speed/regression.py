@@ -60,6 +60,8 @@ def check(rows: Rows, stored: Stored) -> Verdict:
             verdict.fallen.append(
                 f"{test} is {new:.2f} times as fast as {baseline}, less than {SLACK} x the {old:.2f} stored for {kind}"
             )
+    if len(verdict.missing) == len(pairs):
+        raise ValueError("none of the stored ratios was measured; run what was stored, or --store others")
     return verdict
 
 

@@ -4,10 +4,11 @@ Claims are called as in results/published/claims.csv, where each is stated with 
 and data set, as in ``table1_vgg13_cifar10``: its base run belongs to it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from bench.cell import BASE, Cell
+from bench.queue import Question
 from bench.suites.gradient_flow import MODELS, ROUNDS, SUITE, TABLE1, TABLE2, TABLE3_ONLY
 
 _BOTH = ("cifar10", "cifar100")
@@ -22,6 +23,11 @@ class Needs:
     rounds: tuple[int, ...] = ROUNDS
     models: tuple[str, ...] = MODELS
     datasets: tuple[str, ...] = _BOTH
+
+    def question(self, seed: int) -> Question:
+        """As the queue calls it."""
+        name = self.claim
+        return Question(name, None if "_std_bound" in name else seed, claim=not name.startswith("table"))
 
     def include(self, cell: Cell) -> bool:
         """Whether ``cell`` is one of them."""
@@ -156,6 +162,10 @@ CLAIMS: tuple[Needs, ...] = (
 )
 
 
-def claims(cell: Cell) -> tuple[str, ...]:
-    """The tables and claims that ``cell`` takes part in deciding."""
-    return tuple(dict.fromkeys(needs.claim for needs in CLAIMS if needs.include(cell)))
+def questions(cell: Cell, without: Collection[str] = ()) -> tuple[Question, ...]:
+    """What ``cell`` takes part in answering; not what needs a score that is named in ``without``.
+
+    A claim about standard deviations takes all seeds; the others have an answer in each.
+    """
+    found = (needs for needs in CLAIMS if needs.include(cell) and not {*needs.scores} & {*without})
+    return tuple(dict.fromkeys(needs.question(cell.seed) for needs in found))

@@ -25,6 +25,7 @@ import os
 import sys
 import time
 import types
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.progress import Progress
@@ -83,7 +84,7 @@ def running(cell, profile, settings, listener):
         key=key(cell, profile.protocol, found), cell=cell.to_dict(), profile=profile.name,
         protocol=profile.protocol.to_dict(), versions=found, status=behaviour, metrics=metrics,
         costs=Costs(seconds_total=1.5, stages_run=1), environment=environment(settings),
-        started="2026-01-01T00:00:00+00:00", finished="2026-01-01T00:00:01+00:00",
+        started="2026-01-01T00:00:00+00:00", finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,8 @@ from bench.progress import OutOfBudget, Progress, within
 from bench.queue import Entry
 from results import bundle
 from results.registry import Registry
+
+from . import tiny
 
 VGG = ("-m", "benchmark", "--model=vgg13", "--rounds=1")  # nine cells
 A, B, C = (Cell(suite="gradient_flow", model="vgg13", dataset="digits", seed=seed) for seed in range(3))
@@ -45,13 +48,21 @@ def test_a_cell_that_ends_is_never_stopped():
         listen(step(1))
 
 
+def test_the_first_epoch_counts_from_the_beginning():
+    now = [0.0]
+    listen = within(lambda progress: None, 10.0, clock=lambda: now[0])
+    now[0] = 6.0
+    with pytest.raises(OutOfBudget, match="after epoch 1 of 4"):
+        listen(step(1))
+
+
 def test_what_fits_whole_comes_first_and_an_epoch_is_a_part_of_it(tmp_path):
-    entries = [
-        Entry(cell=cell, seconds=seconds, begun=False, waiting={}) for cell, seconds in ((A, 80), (B, 16), (C, 8))
-    ]
+    first, second, third = tiny.cell("loss"), tiny.cell("random"), tiny.cell("magnitude")
+    costs = {first: 80, second: 16, third: 8}
+    entries = [Entry(cell=cell, seconds=seconds, begun=False, waiting={}) for cell, seconds in costs.items()]
     found = budget(entries, request(tmp_path, budget="30s"), deadline=5.0)
-    assert dict(found.epoch_seconds) == {B: 2.0, C: 1.0, A: 10.0}
-    assert list(found.epoch_seconds) == [B, C, A]
+    assert list(found.epoch_seconds.items()) == [(second, 2.0), (third, 1.0), (first, 10.0)]
+    assert next(iter(budget(entries, request(tmp_path, budget="30s"), 5.0, workers=4).epoch_seconds)) == first
 
 
 def test_no_cell_is_begun_that_cannot_end_an_epoch():
@@ -110,12 +121,21 @@ def test_workers_share_the_budget_and_the_order(lab):
     assert result.returncode == 0, result.stdout
     assert len(lab.records()) == 9
     assert len((lab.folder / "new.jsonl").read_text().splitlines()) == 9
+    said = {"model": ["vgg13"], "rounds": ["1"], "registry": str(lab.folder / "none"), "device": "cpu"}
+    queue = [entry.cell.id for entry in upcoming(parse(lambda name: said.get(name)), Registry(lab.folder / "none"))]
+    assert {*lab.ran()[:4]} <= {*queue[:6]}, "workers take the queue from its head, not each a long piece of it"
+
+
+def test_at_once_and_workers_do_not_go_together(lab):
+    result = lab.pytest(*VGG, "--at-once=2", "-n", "2")
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "--at-once is for one process, and -n for several; use one of them" in result.stderr
 
 
 def test_several_at_once_in_one_process(lab):
     result = lab.pytest(*VGG, "--at-once=3")
     assert result.returncode == 0, result.stdout
-    assert [record["environment"]["at_once"] for record in lab.records()] == [3] * 9
+    assert all(1 < record["environment"]["at_once"] <= 3 for record in lab.records())
     assert len(lab.ran()) == 9
 
 
@@ -143,6 +163,8 @@ def test_an_interruption_leaves_a_record_of_every_cell_under_way(lab):
         ({"budget": "m"}, "--budget is 'm'; expected a time above 0, such as 90s, 25m or 1.5h"),
         ({"at-once": "many"}, "--at-once is 'many'; expected auto or a whole number from 1 to 64"),
         ({"at-once": "0"}, "--at-once is '0'; expected auto or a whole number from 1 to 64"),
+        ({"bundle": "."}, f"--bundle {Path.cwd()}: that is no file; name one that records may be written to"),
+        ({"bundle": "/no/such/b"}, "--bundle /no/such/b: there is no folder /no/such"),
         ({"budget": "9", "rerun": True}, "--budget runs what is missing, and --rerun what is not; use one of them"),
     ],
 )
@@ -156,13 +178,58 @@ def test_times_have_units(tmp_path, text, seconds):
     assert request(tmp_path, budget=text).budget == seconds
 
 
-def test_a_bundle_that_cannot_be_written_says_where_the_records_are(lab):
-    result = lab.pytest(*VGG, "--score=base", f"--bundle={lab.folder}")
+def test_a_bundle_gains_what_the_next_run_adds(lab):
+    file = lab.folder / "all.jsonl"
+    lab.pytest(*VGG, "--score=base", f"--bundle={file}")
+    lab.pytest(*VGG, "--collect-only", f"--bundle={file}")
+    assert len(bundle.read(file)) == 1
+    lab.pytest(*VGG, "--missing", f"--bundle={file}")
+    assert len(bundle.read(file)) == 9
+    lab.pytest(*VGG, "--missing", f"--bundle={file}")
+    assert len(bundle.read(file)) == 9
+
+
+def test_a_bundle_holds_cells_that_ended_beside_one_that_was_interrupted(lab):
+    lab.plan = {"magnitude": "interrupt"}
+    file = lab.folder / "all.jsonl"
+    lab.pytest(*VGG, "--at-once=4", f"--bundle={file}")
+    assert len(bundle.read(file)) == len(Registry(lab.registry).records("demo")) > 1
+
+
+def test_what_k_leaves_out_is_not_begun_beside_others(lab):
+    result = lab.pytest(*VGG, "--at-once=3", "-k", "loss or random")
+    assert "2 passed" in result.stdout
+    assert len(lab.ran()) == len(lab.records()) == 2
+
+
+def test_a_bundle_that_is_something_else_is_left_alone(lab):
+    file = lab.folder / "notes"
+    file.write_text("mine\n")
+    result = lab.pytest(*VGG, "--score=base", f"--bundle={file}")
     assert result.returncode == pytest.ExitCode.USAGE_ERROR
-    assert re.search(
-        rf"--bundle: .* is not a regular file.*the records are in {re.escape(str(lab.registry))}", result.stderr
-    )
+    assert re.search(rf"--bundle: .*the records are in {re.escape(str(lab.registry))}", result.stderr)
+    assert file.read_text() == "mine\n"
     assert len(lab.records()) == 1
+
+
+def test_a_run_by_ids_under_a_budget_goes_on_when_some_are_done(lab):
+    said = ("run", "--device=cpu", f"--registry={lab.registry}", "--budget=50s")
+    quiet = ("--", "-p", "stub_experiment", "-p", "no:reports.plugin", "-p", "no:cacheprovider")
+    pattern = "gradient_flow-vgg13-digits-*-r1-s0"
+    lab.plan = {"loss": "error"}
+    assert lab.bench(*said, pattern, *quiet).returncode == 1
+    lab.plan = {}
+    again = lab.bench(*said, pattern, *quiet)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "1 passed" in again.stdout
+    assert "no cell is missing" in lab.bench(*said, pattern, *quiet).stdout
+
+
+def test_a_budget_is_consent_to_that_much(lab):
+    said = ("run", "--profile=paper", "--device=cpu", f"--registry={lab.registry}", "--budget=0.001s")
+    result = lab.bench(*said, "--", "-p", "stub_experiment", "-p", "no:reports.plugin", "-p", "no:cacheprovider")
+    assert "running for 0 s at most, the most telling first" in result.stdout
+    assert "not begun 396 cells" in result.stdout
 
 
 def test_the_queue_is_printed_with_costs_and_what_it_settles(lab):

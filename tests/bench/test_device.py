@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.device import NoDevice, resolve, share_threads
+from bench.device import NoDevice, fits_beside, likely_kind, resolve, share_threads
 
 
 def fake_torch(count):
@@ -37,3 +37,21 @@ def test_workers_share_the_processors_unless_told_otherwise(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS")
     share_threads(99)
     assert os.environ["OMP_NUM_THREADS"] == "1"
+
+
+@pytest.mark.parametrize(("reserved", "fits"), [(10, True), (39, True), (41, False)])
+def test_twice_the_cells_fit_where_twice_their_memory_does(monkeypatch, reserved, fits):
+    cuda = SimpleNamespace(
+        current_device=lambda: 0,
+        get_device_properties=lambda device: SimpleNamespace(total_memory=100),
+        max_memory_reserved=lambda: reserved,
+    )
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    assert fits_beside(4) is fits
+
+
+def test_the_kind_of_device_is_guessed_without_torch(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert (likely_kind("auto"), likely_kind("cuda")) == ("cpu", "cuda")
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/nvidia-smi")
+    assert likely_kind("auto") == "cuda"

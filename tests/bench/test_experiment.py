@@ -20,7 +20,7 @@ from bench import experiment
 from bench.cache import StageCache
 from bench.cell import Cell
 from bench.profiles import PROFILES
-from bench.progress import Progress, silent
+from bench.progress import OutOfBudget, Progress, silent
 from bench.versions import versions
 from pruning import data, models
 from results.record import Record
@@ -95,6 +95,22 @@ def test_a_stopped_run_goes_on_to_the_bit(after, tmp_path):
         run(tmp_path / "b", tiny.cell("proposed", "resnet56", rounds=3), stop)
     resumed = run(tmp_path / "b", tiny.cell("proposed", "resnet56", rounds=3))
     assert resumed.costs.stages_cached >= after
+    assert numbers(resumed) == numbers(undisturbed)
+
+
+def test_a_run_that_is_out_of_budget_loses_nothing(tmp_path):
+    """However long ago the last checkpoint was, it is stored as it stands."""
+
+    def listen(progress: Progress) -> None:
+        if progress.epoch == 3:
+            raise OutOfBudget
+
+    cell = tiny.cell("loss")
+    undisturbed = run(tmp_path / "a", cell)
+    with pytest.raises(OutOfBudget):
+        run(tmp_path / "b", cell, listen, checkpoint_seconds=1e9)
+    resumed = run(tmp_path / "b", cell)
+    assert resumed.costs.stages_cached == len([1, "prune", 2, "prune", 3])
     assert numbers(resumed) == numbers(undisturbed)
 
 

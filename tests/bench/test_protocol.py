@@ -77,7 +77,8 @@ def test_every_profile_exists_in_other_precisions():
     assert profile.protocol == replace(PROFILES["mini"].protocol, precision="bf16")
     assert (profile.name, profile.comparable) == ("mini-bf16", False)
     assert key(CELL, profile.protocol, VERSIONS) != key(CELL, get("mini").protocol, VERSIONS)
-    assert get("paper-tf32").comparable
+    assert (get("paper-tf32").comparable, get("paper").comparable) == (False, True)
+    assert (profile.base, get("mini").base) == ("mini", "mini")
 
 
 @pytest.mark.parametrize(
@@ -95,5 +96,5 @@ def test_a_precision_that_is_none_or_the_profiles_own(name, sentence):
 
 
 def test_the_profiles_of_records_have_an_order():
-    found = measured(["paper", "demo", "mini-bf16", "somebody-elses", "mini"])
+    found = measured(["paper", "demo", "mini-bf16", "somebody-elses", "mini", "mini-fp32"])
     assert [profile.name for profile in found] == ["demo", "mini", "paper", "mini-bf16"]

@@ -4,8 +4,8 @@ import pytest
 
 from bench.cell import Cell
 from bench.profiles import get
-from bench.queue import packed, queue
-from bench.suites.gradient_flow_claims import CLAIMS, claims
+from bench.queue import Question, in_turn, packed, queue
+from bench.suites.gradient_flow_claims import CLAIMS, questions
 from results import published
 
 PAPER = tuple(get("paper").cells())
@@ -19,9 +19,13 @@ def cell(score, seed=0):
 A, B, C, D = (cell(score) for score in ("magnitude", "loss", "proposed", "abs_grasp"))
 
 
-def order(cells, seconds=None, decides=None, begun=()):
-    decides = decides or {}
-    entries = queue(cells, seconds or dict.fromkeys(cells, 1.0), lambda cell: decides.get(cell, ()), begun)
+def asking(decides):
+    return lambda cell: tuple(Question(name, None) for name in decides.get(cell, ()))
+
+
+def order(cells, seconds=None, decides=None, begun=(), unanswered=()):
+    costs = seconds or dict.fromkeys(cells, 1.0)
+    entries = queue(cells, costs, asking(decides or {}), begun=begun, unanswered=unanswered)
     return [entry.cell for entry in entries]
 
 
@@ -55,16 +59,43 @@ def test_of_equal_worth_the_cheaper_comes_first():
     assert order([A, B], {A: 9.0, B: 3.0}) == [B, A]
 
 
+def test_a_question_also_waits_for_cells_that_are_not_asked_for():
+    decides = {A: ("x",), B: ("x",), C: ("y",)}
+    assert order([A, C], decides=decides)[0] == A
+    assert order([A, C], decides=decides, unanswered=[B])[0] == C
+
+
+def test_a_table_is_no_claim():
+    """Both complete something, and B costs less; but only A completes a claim."""
+    asks = {A: (Question("claim", 0),), B: (Question("table", 0, claim=False),)}
+    entries = queue([A, B], {A: 9.0, B: 1.0}, lambda cell: asks[cell])
+    assert [entry.cell for entry in entries] == [A, B]
+
+
 def test_an_entry_says_what_still_waits_for_it():
-    entries = queue([A, B], {A: 1.0, B: 2.0}, lambda cell: ("x",))
-    assert [dict(entry.waiting) for entry in entries] == [{"x": 2}, {"x": 1}]
+    entries = queue([A, B], {A: 1.0, B: 2.0}, asking({A: ("x",), B: ("x",)}))
+    assert [list(entry.waiting.values()) for entry in entries] == [[2], [1]]
+
+
+def entries_of(costs, begun=()):
+    return queue(list(costs), costs, asking({}), begun=begun)
 
 
 def test_what_fits_is_taken_where_it_still_fits():
-    entries = queue([A, B, C, D], {A: 5.0, B: 7.0, C: 2.0, D: 1.0}, lambda cell: (), begun=[A, B, C, D])
-    fit, rest = packed(entries, 8.0)
-    assert [entry.cell for entry in fit] == [A, C, D]
-    assert [entry.cell for entry in rest] == [B]
+    fit, rest = packed(entries_of({A: 1.0, B: 2.0, C: 5.0, D: 7.0}), 6.0)
+    assert [entry.cell for entry in fit] == [A, B]
+    assert [entry.cell for entry in rest] == [C, D]
+
+
+def test_what_has_been_begun_leads_though_it_costs_more_than_there_is():
+    ordered = in_turn(entries_of({A: 1.0, B: 100.0}, begun=[B]), 8.0)
+    assert [entry.cell for entry in ordered] == [B, A]
+
+
+def test_what_does_not_fit_stays_among_the_cells_of_its_seed():
+    second = cell("loss", seed=1)
+    ordered = in_turn(entries_of({A: 100.0, B: 2.0, second: 1.0}), 5.0)
+    assert [entry.cell for entry in ordered] == [B, A, second]
 
 
 def test_every_claim_is_one_of_the_papers_and_has_cells():
@@ -74,10 +105,20 @@ def test_every_claim_is_one_of_the_papers_and_has_cells():
         assert any(needs.include(cell) for cell in PAPER), needs.claim
 
 
+def names(cell, **options):
+    return [question.name for question in questions(cell, **options)]
+
+
 def test_every_cell_of_the_paper_belongs_to_a_table():
-    tables = [[claim for claim in claims(cell) if claim.startswith("table")] for cell in PAPER]
+    tables = [[question for question in questions(cell) if not question.claim] for cell in PAPER]
     assert all(tables)
     assert sum(map(len, tables)) == 3 * (2 * 6 * 10 + 3 * 25), "two tables of nine and a base, one of 24 and a base"
+
+
+def found(model, score, rounds, dataset="cifar100", seed=0):
+    wanted = (model, dataset, score, rounds, seed)
+    (one,) = (cell for cell in PAPER if (cell.model, cell.dataset, cell.score, cell.rounds, cell.seed) == wanted)
+    return one
 
 
 @pytest.mark.parametrize(
@@ -89,10 +130,22 @@ def test_every_cell_of_the_paper_belongs_to_a_table():
     ],
 )
 def test_a_cell_knows_the_claims_it_decides(model, score, rounds, claim):
-    (found,) = (
-        cell
-        for cell in PAPER
-        if (cell.model, cell.dataset, cell.score, cell.rounds, cell.seed) == (model, "cifar100", score, rounds, 0)
-    )
-    assert claim in claims(found)
-    assert claim not in claims(cell("abs_grasp"))
+    assert claim in names(found(model, score, rounds))
+    assert claim not in names(found(model, "abs_grasp", rounds))
+
+
+def test_a_base_cell_decides_tables_alone():
+    assert names(found("vgg13", "base", None)) == [f"table{n}_vgg13_cifar100" for n in (1, 2, 3)]
+
+
+def test_a_claim_about_deviations_takes_all_seeds_and_the_others_one():
+    seeds = {question.name: question.seed for question in questions(found("vgg13", "loss", 5, seed=2))}
+    assert (seeds["gf_table1_std_bound"], seeds["gf_magnitude_gt_loss"]) == (None, 2)
+
+
+def test_a_claim_that_needs_what_a_protocol_lacks_is_not_waited_for():
+    magnitude = found("vgg13", "magnitude", 5)
+    assert "gf_random_worse_than_magnitude" in names(magnitude)
+    kept = names(magnitude, without=("random", "uniform"))
+    assert not [name for name in kept if "random" in name or name.startswith("table3")]
+    assert "gf_magnitude_gt_loss" in kept

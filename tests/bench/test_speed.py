@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import nn
 
+from bench.marks import asks_for
 from bench.speed import competitors, images, measurement, networks, peaks, race, regression, roofline, table
 from bench.speed.__main__ import main
 from bench.speed.measurement import Ratio
-from bench.speed.plugin import asks_for_speed
 from bench.speed.roofline import Convolution, Device, Floor, Work
 from bench.speed.sizes import FULL, TINY
 from bench.speed.textbook_scores import TEXTBOOK, Sample
@@ -116,13 +116,18 @@ def test_pytest_benchmark_times_the_project_itself_beyond_the_warm_up(ran):
     ],
 )
 def test_only_a_mark_that_names_them_asks_for_speed_benchmarks(expression, asks):
-    assert asks_for_speed(expression) is asks
+    assert asks_for(expression, "speed") is asks
 
 
 def test_a_mark_that_merely_does_not_exclude_them_collects_none(tmp_path):
     done = start_pytest(tmp_path, "--collect-only", "-q", "-m", "not gpu", "bench")
     assert "test_training_step" not in done.stdout
-    assert "torch" not in done.stderr
+
+
+def test_cells_and_speed_benchmarks_do_not_mix(tmp_path):
+    done = start_pytest(tmp_path, "--collect-only", "-q", "-m", "speed or benchmark")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "cells and speed benchmarks run apart; ask for one of them with -m" in done.stderr
 
 
 @pytest.mark.parametrize(

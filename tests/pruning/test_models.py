@@ -333,3 +333,15 @@ def test_export_of_a_shrunk_network(name: str) -> None:
     eager: Tensor = net(other)
     assert torch.allclose(program.module()(other), eager, rtol=1e-12, atol=1e-14)
     assert not torch.allclose(eager, net(x))
+
+
+def test_depthwise_convolutions_stay_in_single_precision_under_autocast_on_a_cpu() -> None:
+    net = models.build("mobilenet_v1", width="0.25", seed=0)
+    kinds: dict[bool, set[torch.dtype]] = {True: set(), False: set()}
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            depthwise = module.groups > 1
+            module.register_forward_hook(lambda _m, _x, out, depthwise=depthwise: kinds[depthwise].add(out.dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        net(torch.rand(2, 3, 16, 16))
+    assert kinds == {True: {torch.float32}, False: {torch.bfloat16}}

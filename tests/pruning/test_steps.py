@@ -1,7 +1,9 @@
 """Steps on static buffers against the plain loop: the same numbers, to the bit, alone and among others."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -113,6 +115,31 @@ def test_networks_that_take_turns_are_those_that_train_alone(device: str) -> Non
         assert beside is not None
         assert beside[0] == pytest.approx(losses, rel=1e-6 if device == "cuda" else 0)
         assert all(torch.equal(x, y) for x, y in zip(mask, beside[1], strict=True))
+
+
+class Rehearsed(capture.Graphs[object]):
+    """What a capture does around the capture itself: warm up, and put back; then every replay is a call."""
+
+    def __init__(self, state: list[Tensor], generators: list[torch.Generator]) -> None:
+        self._state, self._generators, self._captured = state, generators, {}
+
+    def _capture(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
+        self._warm_up(work)
+        return cast("torch.cuda.CUDAGraph", SimpleNamespace(replay=work))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_warming_up_leaves_no_trace_and_never_reads_past_the_end(name: str) -> None:
+    """The last, partial batch is captured when the epoch is at it: there is nothing behind it to warm up on."""
+    found, plain, ours = digits(), network(name), network(name)
+    called, rehearsed = Steps(plain, found, RECIPE), Steps(ours, found, RECIPE)
+    rehearsed._graphs = cast(Any, Rehearsed(rehearsed._state(), [rehearsed._augmentation]))
+    for epoch in (1, 2):
+        assert finished(rehearsed.train(lr=0.1, seed=0, epoch=epoch)) == finished(
+            called.train(lr=0.1, seed=0, epoch=epoch)
+        )
+        assert finished(rehearsed.test()) == finished(called.test())
+    assert equal(plain, ours)
 
 
 def test_another_network_can_train_between_the_turns_of_a_test() -> None:
