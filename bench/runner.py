@@ -71,7 +71,8 @@ class Runner:
             self._together.close()
 
     def _found(self, cell: Cell) -> Outcome | None:
-        if self.request.rerun:
+        begun = "_together" in vars(self) and self._together.knows(cell)  # it may have ended beside another
+        if begun or self.request.rerun:
             return None
         return answer(cell, self.profile, self.request.references, self.registry)
 

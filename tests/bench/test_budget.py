@@ -135,6 +135,7 @@ def test_at_once_and_workers_do_not_go_together(lab):
 def test_several_at_once_in_one_process(lab):
     result = lab.pytest(*VGG, "--at-once=3")
     assert result.returncode == 0, result.stdout
+    assert len(re.findall(r"-s0 +ran ", result.stdout)) == 9, "none of them was there before"
     assert all(1 < record["environment"]["at_once"] <= 3 for record in lab.records())
     assert len(lab.ran()) == 9
 
