@@ -39,8 +39,30 @@ def fits_beside(number: int) -> bool:
     """Whether twice the cells under way, ``number`` of them then, fit into the memory of this process's GPU."""
     import torch
 
+    torch.cuda.empty_cache()  # what dead graphs held does not count
     total = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
-    return number > 0 and 2 * torch.cuda.max_memory_reserved() < _FILLED * total
+    return number > 0 and 2 * torch.cuda.memory_reserved() < _FILLED * total
+
+
+def answers(device: str) -> bool:
+    """Whether ``device`` still works: after an illegal access a GPU refuses everything until its process ends."""
+    if not device.startswith("cuda"):
+        return True
+    import torch
+
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError:
+        return False
+    return True
+
+
+def allow_streams() -> None:
+    """Let cells at once have a hardware queue each: of eight, the usual number, several would share one.
+
+    Has an effect before a GPU is used, and none where ``CUDA_DEVICE_MAX_CONNECTIONS`` is set already.
+    """
+    os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")
 
 
 def share_threads(workers: int) -> None:

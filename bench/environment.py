@@ -5,6 +5,7 @@ import hashlib
 import os
 import platform
 import subprocess
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,9 @@ def settle(precision: str = "fp32", device: str = "cpu") -> None:
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
     # The older switches: where the newer, finer ones say "ieee", PyTorch refuses to read these, and libraries do.
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some releases advise against them
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     _keep_freed_memory()
 
 

@@ -92,7 +92,7 @@ def executing(
     # A run that fails is kept beside an answer that was there, or came from elsewhere meanwhile, not in its place.
     registry.check_writable()
     record = yield from _run(cell, profile, settings, listener, keep_failure=registry.merge)
-    record = replace(record, environment=replace(record.environment, at_once=round(crowd(), 2)))
+    record = _beside(record, crowd())
     try:
         registry.put(record)
     except OSError as error:
@@ -101,6 +101,14 @@ def executing(
             f"the record could not be stored ({error}); it is in {rescued}: python -m results import {rescued}"
         ) from error
     return Outcome(record=record, cached=False)
+
+
+def _beside(record: Record, number: float) -> Record:
+    """``record`` of a run beside others: what memory it took by itself nobody knows."""
+    if number == 1:
+        return record
+    environment = replace(record.environment, at_once=round(number, 2))
+    return replace(record, environment=environment, costs=replace(record.costs, peak_memory_bytes=None))
 
 
 def _rescue(record: Record) -> Path:

@@ -11,7 +11,7 @@ from bench.selection import Selection
 from bench.versions import check_reference
 
 _MOST_SEEDS = 1000
-_MOST_AT_ONCE = 64
+_MOST_AT_ONCE = 32  # streams that PyTorch has
 DEVICES = ("auto", "cpu", "cuda")
 
 

@@ -5,9 +5,10 @@ from functools import cached_property, partial
 
 import pytest
 
+from bench import cost
 from bench.budget import Budget
 from bench.cell import Cell
-from bench.device import NoDevice, fits_beside, resolve, share_threads
+from bench.device import NoDevice, allow_streams, answers, fits_beside, resolve, share_threads
 from bench.executor import CellFailed, Outcome, answer, executing, is_missing_data
 from bench.line import shown
 from bench.options import Request
@@ -52,6 +53,8 @@ class Runner:
             outcome = self._found(cell) or self._executed(cell)
         except CellFailed as error:
             _attach(item, note(error.record, cached=False))
+            if not answers(self._settings.device):
+                pytest.exit(f"{self._settings.device} no longer answers; the same command goes on from here", 3)
             if isinstance(error.__cause__, OutOfBudget):
                 pytest.skip(f"{error.__cause__}; the same command goes on from there")
             raise
@@ -97,13 +100,14 @@ class Runner:
         )
 
     def _begin(self, cell: Cell, crowd: Callable[[], float]) -> Turns[Outcome]:
-        return executing(cell, self.profile, self._settings, self.registry, listener=self._limit(), crowd=crowd)
+        return executing(cell, self.profile, self._settings, self.registry, listener=self._limit(cell), crowd=crowd)
 
-    def _limit(self) -> Listener:
+    def _limit(self, cell: Cell) -> Listener:
         """What a cell tells its epochs to: the terminal, as it is then, and the budget."""
+        work = self._work.get(cell, 1.0)
 
         def tell(progress: Progress) -> None:
-            self._width.epoch()
+            self._width.epoch(work)
             self._listener(progress)
 
         return tell if self.budget is None else within(tell, self.budget.deadline, self.budget.clock)
@@ -113,6 +117,13 @@ class Runner:
         if self.request.at_once is not None:
             return Width.fixed(self.request.at_once)
         return Width(limit=MOST, room=fits_beside) if self._settings.device.startswith("cuda") else Width.fixed(1)
+
+    @cached_property
+    def _work(self) -> dict[Cell, float]:
+        """The seconds that each of the coming cells is expected to take."""
+        records, device = self.registry.records(self.profile.name), self._settings.device
+        found = cost.estimates(self.coming, self.profile, records, device)
+        return {cell: estimate.seconds for cell, estimate in found.items()}
 
     def _worth_beginning(self) -> Iterator[Cell]:
         for cell in self.coming:
@@ -124,6 +135,7 @@ class Runner:
         worker = getattr(self.config, "workerinput", {"workerid": "gw0", "workercount": 1})
         if worker["workercount"] > 1:
             share_threads(worker["workercount"])
+        allow_streams()
         device = resolve(self.request.device, int(worker["workerid"].removeprefix("gw")))
         if self.profile.protocol.precision == "tf32" and not device.startswith("cuda"):
             raise NoDevice(f"profile {self.profile.name} needs an NVIDIA GPU: a CPU has no TF32")

@@ -5,6 +5,7 @@ and a turn of one ends before that of another begins.
 """
 
 import time
+import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class Together(Generic[T]):
     clock: Callable[[], float] = time.monotonic
     _running: list[_Running[T]] = field(default_factory=list, init=False)
     _ended: dict[Cell, _Ended[T]] = field(default_factory=dict, init=False)
+    _free: list[AbstractContextManager[object]] = field(default_factory=list, init=False)
     _asked: set[Cell] = field(default_factory=set, init=False)
     _next: Iterator[Cell] = field(init=False)
 
@@ -94,7 +96,7 @@ class Together(Generic[T]):
         def crowd() -> float:
             return running.shared / running.seconds if running.seconds else float(len(self._running))
 
-        running = _Running(cell, self.begin(cell, crowd), self.lane())
+        running = _Running(cell, self.begin(cell, crowd), self._free.pop() if self._free else self.lane())
         self._running.append(running)
 
     def _fill(self) -> None:
@@ -120,6 +122,7 @@ class Together(Generic[T]):
         except StopIteration as stop:
             self._end(running, _Ended(result=stop.value))
         except Exception as error:
+            _let_go(error)
             self._end(running, _Ended(error=error))
         except BaseException:
             self._running.remove(running)
@@ -129,4 +132,12 @@ class Together(Generic[T]):
 
     def _end(self, running: _Running[T], ended: _Ended[T]) -> None:
         self._running.remove(running)
+        self._free.append(running.lane)  # PyTorch has 32 streams, and would give one of another cell's to the 33rd
         self._ended[running.cell] = ended
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Forget what was at hand where ``error`` was raised: a network and its graphs would live as long as it does."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__

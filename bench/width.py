@@ -8,7 +8,7 @@ MOST = 32
 """Cells at once that are tried at most."""
 
 GAIN = 1.05
-"""What doubling the number must at least multiply the epochs per second by."""
+"""What doubling the number must at least multiply the work per second by."""
 
 
 def _plenty(number: int) -> bool:  # noqa: ARG001
@@ -20,16 +20,17 @@ class Width:
     """A number of cells at once that doubles up to ``limit`` while that pays and there is ``room`` for it.
 
     Every number is tried until each cell has ended two epochs; the first of them, in which networks are built and
-    captured, does not count. An epoch that ended is told by :meth:`epoch`.
+    captured, does not count. An epoch that ended is told by :meth:`epoch`, with the seconds it is expected to take of
+    a device for itself: so epochs of different networks can be added up.
     """
 
     limit: int = 1
     room: Callable[[int], bool] = _plenty  # whether so many cells fit into memory
     clock: Callable[[], float] = time.monotonic
     number: int = field(default=1, init=False)
-    _best: tuple[float, int] = field(default=(0.0, 1), init=False)  # epochs per second, number
+    _best: tuple[float, int] = field(default=(0.0, 1), init=False)  # work per second, number
     _settled: bool = field(default=False, init=False)
-    _ends: list[float] = field(default_factory=list, init=False)
+    _ends: list[tuple[float, float]] = field(default_factory=list, init=False)  # when, and the work that was done
 
     @classmethod
     def fixed(cls, number: int) -> "Width":
@@ -44,17 +45,17 @@ class Width:
             self._ends.clear()
         return self.number
 
-    def epoch(self) -> None:
+    def epoch(self, work: float = 1.0) -> None:
         """An epoch of one of the cells has ended."""
         if self._settled:
             return
-        self._ends.append(self.clock())
+        self._ends.append((self.clock(), work))
         if len(self._ends) > 2 * self.number:
             self._judge()
 
     def _judge(self) -> None:
-        counted = self._ends[self.number :]
-        rate = (len(counted) - 1) / max(counted[-1] - counted[0], 1e-9)
+        (start, _), *counted = self._ends[self.number :]
+        rate = sum(work for _, work in counted) / max(counted[-1][0] - start, 1e-9)
         self._ends.clear()
         if rate > GAIN * self._best[0]:
             self._best = rate, self.number

@@ -1,8 +1,9 @@
 """Work on a GPU that the host does not take part in: CUDA graphs, and results that are waited for in turns."""
 
+import gc
 import time
-from collections.abc import Callable, Generator, Hashable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Generic, TypeVar
 
 import torch
@@ -13,6 +14,9 @@ Key = TypeVar("Key", bound=Hashable)
 _WARM_UP = 2
 """Runs before a capture: libraries create handles and workspaces at their first call, which no graph can hold."""
 
+_SCARCE = 0.2
+"""Share of a GPU's memory below which memory runs short."""
+
 _PAUSE = 50e-6
 """Seconds to wait before asking a GPU again whether it is done."""
 
@@ -21,7 +25,7 @@ class Graphs(Generic[Key]):
     """The captured pieces of work of one network; ``state`` is every tensor that they change, ``generators`` likewise.
 
     They share one pool of memory, so they may only run one after the other, in one :func:`lane`, as the steps of a
-    network do. Drop them only when their last replay is done: their memory goes back then.
+    network do. Drop them only when their last replay is done; :func:`make_room` gives their memory back.
     """
 
     def __init__(self, state: Sequence[Tensor], generators: Sequence[torch.Generator]) -> None:
@@ -52,16 +56,43 @@ class Graphs(Generic[Key]):
 
     def _capture(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
         self._warm_up(work)
+        make_room()
         graph = torch.cuda.CUDAGraph()
         for generator in self._generators:
             graph.register_generator_state(generator)
-        # Not torch.cuda.graph, which waits for every stream and empties the memory cache: others are at work.
-        graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
-        try:
-            work()
-        finally:
+        with _no_collection():
+            # Not torch.cuda.graph, which waits for every stream and empties the memory cache: others are at work.
+            graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+            try:
+                work()
+            except BaseException:
+                with suppress(Exception):  # it may say no more than that there is nothing to end
+                    graph.capture_end()
+                raise
             graph.capture_end()
         return graph
+
+
+def make_room() -> None:
+    """Give memory that nothing holds back to the device where it runs short, dead graphs' above all.
+
+    Nobody else does: while a step is captured, PyTorch's allocator must not, and fails instead.
+    """
+    free, total = torch.cuda.mem_get_info()
+    if free < _SCARCE * total:
+        torch.cuda.empty_cache()
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep dead graphs of other networks, in a cycle with an exception, from being collected in a capture."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
 
 
 def lane(device: str | torch.device) -> AbstractContextManager[object]:

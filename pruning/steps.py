@@ -40,7 +40,8 @@ class Steps:
     """Trains and tests ``net`` on ``data``, which are on one device; after surgery the new network needs a new one.
 
     ``momentum`` by parameter name continues an earlier run; without it there is none yet. ``replay`` False calls every
-    step instead of capturing it, as is done on the CPU in any case.
+    step instead of capturing it, as is done on the CPU in any case. On a GPU, take the turns in a
+    :func:`pruning.capture.lane` made after this: steps cannot be captured on the default stream.
     """
 
     def __init__(

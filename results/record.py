@@ -54,7 +54,7 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     seconds: dict[str, float] = {}
     seconds_total: float = 0.0
-    peak_memory_bytes: int | None = None
+    peak_memory_bytes: int | None = None  # of a run that had its process to itself
     stages_cached: int = 0
     stages_run: int = 0
 

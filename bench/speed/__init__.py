@@ -7,6 +7,8 @@
 - mask and surgery, against concatenate, sort, threshold and copy;
 - reading the registry, against parsing its files; and the report, which is compared with nothing.
 
+Only training has a released way that is not the textbook's, hence two baselines; the others have one.
+
 The competitors of a test take turns round by round (A B C A B C ...), so that a machine that slows down slows them all.
 A ratio is formed within a round; its median over n rounds is reported with the lowest and the highest.
 

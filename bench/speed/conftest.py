@@ -8,7 +8,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench import environment
-from bench.device import resolve
+from bench.device import allow_streams, resolve
 from bench.speed import plugin
 from bench.speed.images import Images, images
 from bench.speed.race import Race
@@ -28,6 +28,7 @@ def size(pytestconfig: pytest.Config) -> Size:
 def device(pytestconfig: pytest.Config) -> str:
     """The one that cells would run on, in a process that is set up as theirs."""
     environment.settle()
+    allow_streams()
     return resolve(plugin.request(pytestconfig).device)
 
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.device import NoDevice, fits_beside, likely_kind, resolve, share_threads
+from bench.device import NoDevice, allow_streams, answers, fits_beside, likely_kind, resolve, share_threads
 
 
 def fake_torch(count):
@@ -44,7 +44,8 @@ def test_twice_the_cells_fit_where_twice_their_memory_does(monkeypatch, reserved
     cuda = SimpleNamespace(
         current_device=lambda: 0,
         get_device_properties=lambda device: SimpleNamespace(total_memory=100),
-        max_memory_reserved=lambda: reserved,
+        memory_reserved=lambda: reserved,
+        empty_cache=lambda: None,
     )
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
     assert fits_beside(4) is fits
@@ -55,3 +56,22 @@ def test_the_kind_of_device_is_guessed_without_torch(monkeypatch):
     assert (likely_kind("auto"), likely_kind("cuda")) == ("cpu", "cuda")
     monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/nvidia-smi")
     assert likely_kind("auto") == "cuda"
+
+
+def test_a_gpu_that_no_longer_answers(monkeypatch):
+    def broken(device):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=SimpleNamespace(synchronize=broken)))
+    assert (answers("cuda"), answers("cpu")) == (False, True)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=SimpleNamespace(synchronize=lambda device: None)))
+    assert answers("cuda:1")
+
+
+def test_every_cell_at_once_may_have_a_hardware_queue(monkeypatch):
+    monkeypatch.setenv("CUDA_DEVICE_MAX_CONNECTIONS", "4")
+    allow_streams()
+    assert os.environ["CUDA_DEVICE_MAX_CONNECTIONS"] == "4"
+    monkeypatch.delenv("CUDA_DEVICE_MAX_CONNECTIONS")
+    allow_streams()
+    assert os.environ["CUDA_DEVICE_MAX_CONNECTIONS"] == "32"

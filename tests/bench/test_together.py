@@ -1,5 +1,6 @@
 """Cells in turns: the order of turns, failures, interruptions, and that neighbours change nothing."""
 
+import weakref
 from contextlib import contextmanager, nullcontext
 from functools import partial
 
@@ -110,6 +111,39 @@ def test_a_record_says_how_many_were_under_way_on_average():
     together = Together(begin, nullcontext, Width.fixed(2), coming=[A, B], clock=lambda: now[0])
     mean = together.result(A)
     assert mean == pytest.approx((2 * 2 + 2 * 2 + 2 * 1 + 1 + 1) / (2 + 2 + 1 + 1 + 1))
+
+
+def test_lanes_are_used_again():
+    made = []
+
+    def lane():
+        made.append(nullcontext())
+        return made[-1]
+
+    together = Stage().together(2, coming=[A, B, C], lane=lane)
+    for cell in (A, B, C):
+        together.result(cell)
+    assert len(made) == 2
+
+
+def test_a_failure_does_not_keep_what_was_at_hand():
+    """The traceback of an error holds every frame, and those hold networks."""
+
+    class Network:
+        pass
+
+    held = []
+
+    def begin(cell, crowd):
+        network = Network()
+        held.append(weakref.ref(network))
+        yield True
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match=r"^no$") as caught:
+        Together(begin, nullcontext, Width.fixed(1)).result(A)
+    assert caught.value is not None
+    assert held[0]() is None
 
 
 def test_every_turn_is_taken_in_the_lane_of_its_cell():

@@ -49,6 +49,22 @@ def test_a_trial_counts_only_while_as_many_are_under_way():
     assert width.number == 1
 
 
+def test_epochs_count_as_much_as_they_take():
+    """Beside a cell of one second an epoch, one of three: a third fewer epochs a second, and a third more work."""
+    now = [0.0]
+    width = Width(limit=2, clock=lambda: now[0])
+    for _ in range(3):
+        now[0] += 1
+        width.allowed(1)
+        width.epoch(1.0)
+    assert width.number == 2
+    for work in (1.0, 3.0, 1.0, 3.0, 1.0):
+        now[0] += 1.5
+        width.allowed(2)
+        width.epoch(work)
+    assert width.number == 2, "4 seconds of work in 3"
+
+
 def test_a_fixed_number_stays():
     width = Width.fixed(3)
     for _ in range(50):

@@ -162,14 +162,15 @@ def test_errors_say_what_to_do() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
 def test_gpu_gives_the_same_pixels_and_never_waits() -> None:
     images, index = random_images(6), torch.tensor([5, 0])
     offsets, flips = torch.tensor([[0, 8], [3, 1]]), torch.tensor([1, 0])
     on_gpu = [tensor.cuda() for tensor in (images, index, offsets, flips)]
     split = data.Split(on_gpu[0], torch.arange(6, device="cuda"))
     stream = data.generator(0, device="cuda")
-    torch.cuda.set_sync_debug_mode("error")
     try:
+        torch.cuda.set_sync_debug_mode("error")
         crops = data.crop_flip_at(*on_gpu)
         data.batch(split, on_gpu[1], augmentation="crop_flip", mean=[0.5] * 3, std=[0.5] * 3, generator=stream)
     finally:

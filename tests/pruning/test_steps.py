@@ -61,8 +61,8 @@ def equal(a: nn.Module, b: nn.Module) -> bool:
 def test_steps_are_the_plain_loop_to_the_bit(name: str, device: str, precision: training.Precision) -> None:
     found, recipe = digits(device), Recipe(batch_size=16, precision=precision)
     plain, ours = network(name, device), network(name, device)
-    optimizer, lane = training.sgd(plain, recipe), capture.lane(device)
-    fast = Steps(ours, found, recipe)
+    optimizer, fast = training.sgd(plain, recipe), Steps(ours, found, recipe)
+    lane = capture.lane(device)
     for epoch, lr in ((1, 0.1), (2, 0.01)):
         train = training.train_epoch(plain, optimizer, found.train, recipe, lr=lr, seed=3, epoch=epoch)
         assert finished(fast.train(lr=lr, seed=3, epoch=epoch), lane) == train
@@ -163,8 +163,8 @@ def test_a_turn_is_a_burst_of_steps() -> None:
 
 
 def gpu_epochs(net: nn.Module, found: Dataset, *, replay: bool) -> list[training.Result]:
-    lane = capture.lane("cuda")
     fast = Steps(net, found, RECIPE, replay=replay)
+    lane = capture.lane("cuda")
     results = []
     for epoch in (1, 2):
         results.append(finished(fast.train(lr=0.1, seed=1, epoch=epoch), lane))
@@ -183,12 +183,13 @@ def test_replayed_steps_are_called_steps_to_the_bit(name: str) -> None:
 
 @pytest.mark.gpu
 @needs_gpu
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
 def test_an_epoch_of_replays_never_waits_for_the_gpu() -> None:
     fast, lane = Steps(network("resnet56", "cuda"), digits("cuda"), RECIPE), capture.lane("cuda")
     finished(fast.train(lr=0.1, seed=0, epoch=1), lane)
     torch.cuda.synchronize()
-    torch.cuda.set_sync_debug_mode("error")
     try:
+        torch.cuda.set_sync_debug_mode("error")
         finished(fast.train(lr=0.1, seed=0, epoch=2), lane)
     finally:
         torch.cuda.set_sync_debug_mode("default")
@@ -197,11 +198,10 @@ def test_an_epoch_of_replays_never_waits_for_the_gpu() -> None:
 @pytest.mark.gpu
 @needs_gpu
 def test_the_memory_of_captured_steps_comes_back() -> None:
-    found, lane = digits("cuda"), capture.lane("cuda")
-    held = []
+    found, held = digits("cuda"), []
     for _ in range(4):
         fast = Steps(network("resnet56", "cuda"), found, RECIPE)
-        finished(fast.train(lr=0.1, seed=0, epoch=1), lane)
+        finished(fast.train(lr=0.1, seed=0, epoch=1), capture.lane("cuda"))
         del fast
         torch.cuda.synchronize()
         torch.cuda.empty_cache()
