@@ -1,5 +1,8 @@
-"""What pytest's ``-m`` asks for."""
+"""What pytest's command line and ini file ask for."""
 
+from typing import Any
+
+import pytest
 from _pytest.mark.expression import Expression
 
 
@@ -13,3 +16,10 @@ def asks_for(expression: str, *marks: str) -> bool:
 
 def _chooses(expression: str, *marks: str) -> bool:
     return Expression.compile(expression).evaluate(lambda name, /, **_: name in marks)
+
+
+def value_of(config: pytest.Config, name: str) -> Any:
+    """The value of one of :mod:`bench.options`: of the command line, else of the ini file."""
+    dest = f"bench_{name.replace('-', '_')}"
+    value = config.getoption(dest)
+    return config.getini(dest) if value is None else value

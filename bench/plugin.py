@@ -20,7 +20,7 @@ from bench import options
 from bench.budget import Budget, budget, upcoming
 from bench.cell import Cell
 from bench.executor import Outcome
-from bench.marks import asks_for
+from bench.marks import asks_for, value_of
 from bench.runner import Runner
 from bench.state import find, missing
 from bench.summary import Note, table
@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _calm_benchmark(config)
     _add_path(config.invocation_params.dir)
     try:
-        request = options.parse(partial(_value, config))
+        request = options.parse(partial(value_of, config))
         _check_workers(config, request)
         session = CellSession(config, request)
     except ValueError as error:
@@ -261,9 +261,3 @@ def _add_path(folder: Path) -> None:
     """Make the user's own modules importable, as ``python -m`` does."""
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-
-
-def _value(config: pytest.Config, name: str) -> Any:
-    dest = f"bench_{name.replace('-', '_')}"
-    said = config.getoption(dest)
-    return config.getini(dest) if said is None else said

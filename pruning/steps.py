@@ -6,7 +6,7 @@ elsewhere the same step is called. An epoch is a generator that hands back contr
 networks can share one device; the numbers are those of :func:`pruning.training.train_epoch`, to the bit.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -142,12 +142,27 @@ class Steps:
         return [*numbers, self._position, self._totals]
 
 
-def finished(turns: Turns[T], lane: AbstractContextManager[object] | None = None) -> T:
-    """The result of work in turns, taken one after the other in ``lane`` (:func:`pruning.capture.lane`), if given."""
-    while True:
-        try:
-            with lane or nullcontext():
-                busy = next(turns)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+Lane = AbstractContextManager[object]
+"""What the turns of one network are taken in, see :func:`pruning.capture.lane`."""
+
+
+def finished(turns: Turns[T], lane: Lane | None = None) -> T:
+    """The result of work in turns, taken one after the other in ``lane``, if given."""
+    return together([(turns, lane or nullcontext())])[0]
+
+
+def together(under_way: Sequence[tuple[Turns[T], Lane]]) -> list[T]:
+    """The results of several pieces of work, a turn of each after the other, each in its lane."""
+    results: dict[int, T] = {}
+    while len(results) < len(under_way):
+        busy = False
+        for number, (turns, lane) in enumerate(under_way):
+            if number not in results:
+                try:
+                    with lane:
+                        busy |= next(turns)
+                except StopIteration as stop:
+                    results[number] = stop.value
+                    busy = True
         capture.rest(busy)
+    return [results[number] for number in range(len(under_way))]

@@ -9,8 +9,8 @@ All of them train the same network, with the same recipe, at the same rate, all 
 """
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -22,7 +22,7 @@ from torchvision import transforms
 
 from pruning import capture, data, training
 from pruning.data import Split
-from pruning.steps import Steps, Turns, finished
+from pruning.steps import Steps, finished, together
 from pruning.training import Recipe, Result
 
 Epoch = Callable[[int], Result]
@@ -51,22 +51,6 @@ def engines(net: nn.Module, split: Split, recipe: Recipe, number: int) -> Epoch:
         return together(under_way)[0]
 
     return epoch
-
-
-def together(under_way: Sequence[tuple[Turns[Result], AbstractContextManager[object]]]) -> list[Result]:
-    """The results of work in turns, one turn of each after the other."""
-    results: dict[int, Result] = {}
-    while len(results) < len(under_way):
-        busy = False
-        for number, (turns, lane) in enumerate(under_way):
-            if number not in results:
-                try:
-                    with lane:
-                        busy |= next(turns)
-                except StopIteration as stop:
-                    results[number] = stop.value
-        capture.rest(busy)
-    return [results[number] for number in range(len(under_way))]
 
 
 def _steps(net: nn.Module, split: Split, recipe: Recipe) -> Steps:

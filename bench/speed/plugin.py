@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from bench import options
-from bench.marks import asks_for
+from bench.marks import asks_for, value_of
 from bench.speed.sizes import FULL, SIZES
 from bench.speed.table import Rows, markdown
 
 FOLDER = Path(__file__).resolve().parent
 ROWS = pytest.StashKey[Rows]()
-"""What this session measured."""
+"""What this run of pytest measured."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,16 +63,10 @@ def wanted(config: pytest.Config) -> bool:
 def request(config: pytest.Config) -> options.Request:
     """What the options of the cells say. Raises pytest.UsageError where they make no sense."""
     try:
-        return options.parse(partial(_said, config))
+        return options.parse(partial(value_of, config))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
 
 
 def _is_ours(config: pytest.Config, argument: str) -> bool:
     return (config.invocation_params.dir / argument.partition("::")[0]).resolve().is_relative_to(FOLDER)
-
-
-def _said(config: pytest.Config, name: str) -> Any:
-    dest = f"bench_{name.replace('-', '_')}"
-    said = config.getoption(dest)
-    return config.getini(dest) if said is None else said

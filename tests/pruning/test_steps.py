@@ -1,6 +1,5 @@
 """Steps on static buffers against the plain loop: the same numbers, to the bit, alone and among others."""
 
-import itertools
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from pruning import capture, masks, models, scores, steps, surgery, training
 from pruning.data import Dataset, Split
 from pruning.data.dataset import dataset
-from pruning.steps import Steps, finished
+from pruning.steps import Steps, finished, together
 from pruning.training import Recipe
 
 from .networks import MODELS
@@ -100,19 +99,8 @@ def test_networks_that_take_turns_are_those_that_train_alone(device: str) -> Non
         return losses, [keep.cpu() for keep in mask.values()]
 
     alone = [finished(life(name), capture.lane(device)) for name in MODELS]
-    lanes, under_way = [capture.lane(device) for _ in MODELS], [life(name) for name in MODELS]
-    together: list[tuple[list[float], list[Tensor]] | None] = [None] * len(MODELS)
-    for number in itertools.cycle(range(len(MODELS))):
-        if all(together):
-            break
-        if together[number] is None:
-            try:
-                with lanes[number]:
-                    next(under_way[number])
-            except StopIteration as stop:
-                together[number] = stop.value
-    for (losses, mask), beside in zip(alone, together, strict=True):
-        assert beside is not None
+    beside_each_other = together([(life(name), capture.lane(device)) for name in MODELS])
+    for (losses, mask), beside in zip(alone, beside_each_other, strict=True):
         assert beside[0] == pytest.approx(losses, rel=1e-6 if device == "cuda" else 0)
         assert all(torch.equal(x, y) for x, y in zip(mask, beside[1], strict=True))
 
