@@ -1,4 +1,7 @@
-"""How often each verdict is given when the truth is known: the error rates and the power of the rules in verdicts."""
+"""How often each verdict is given when the truth is known: the error rates and the power of the rules in verdicts.
+
+The published mean is rounded as the papers' tables print it, and judged with the interval that allows for it.
+"""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -9,6 +12,7 @@ from tabulate import tabulate
 from reports.verdicts import MARGINS, Floats, Spread, differs, equivalent, sharing_a_base
 
 PUBLISHED = 3
+DECIMALS = 2
 RUNS = 200_000
 
 
@@ -66,12 +70,13 @@ def simulate(
     rng = np.random.default_rng(0)
     single = sd * sqrt(2) if pool.paired else sd  # of a value that is compared: a run, or a run minus a base
     ours = rng.normal(difference, single / sqrt(seeds), runs)
-    theirs = rng.normal(0.0, single / sqrt(published), runs)
+    theirs = rng.normal(0.0, single / sqrt(published), runs).round(DECIMALS)
+    rounding = 0.5 * 10**-DECIMALS
     # Of normal samples, so independent of their means.
     error = sd * pool.draw(seeds, rng, runs) * sqrt(1 / seeds + 1 / published)
     df = pool.spread(seeds).df
-    same = np.asarray(equivalent(ours - theirs, error, df, margin))
-    other = np.asarray(differs(ours - theirs, error, df)) & ~same
+    same = np.asarray(equivalent(ours - theirs, error, df, margin, rounding))
+    other = np.asarray(differs(ours - theirs, error, df, rounding)) & ~same
     equal, different = float(same.mean()), float(other.mean())
     return Rates(equivalent=equal, consistent=1 - equal - different, differs=different)
 
@@ -88,8 +93,9 @@ def table() -> str:
     wrong = ["DIFFERS\n% at 0", f"EQUIVALENT\n% at {margin:g}"]
     right = ["EQUIVALENT\n% at 0", f"DIFFERS\n% at {margin:g}", f"DIFFERS\n% at {2 * margin:g}"]
     said = (
-        f"{RUNS:,} simulated comparisons a number: published mean of {PUBLISHED}, margin {margin:g}, and at a true "
-        "difference of so many points.\nThe first two columns of rates are errors, the others power.\n\n"
+        f"{RUNS:,} simulated comparisons a number: published mean of {PUBLISHED}, printed to {DECIMALS} decimals, "
+        f"margin {margin:g}, and at a true difference of so many points.\n"
+        "The first two columns of rates are errors, the others power.\n\n"
     )
     return said + tabulate(
         rows, headers=["judged in", "sd", "seeds", *wrong, *right], floatfmt=("", "g", "g", *[".1f"] * 5)
