@@ -25,7 +25,8 @@ def upcoming(request: Request, registry: Registry) -> list[Entry]:
     missing = [cell for cell, record in found.items() if record is None or not record.final]
     begun = {cell for cell, record in found.items() if record is not None and record.status in _UNFINISHED}
     estimates = cost.estimates(missing, profile, registry.records(profile.name), likely_kind(request.device))
-    others = set(profile.cells(sorted({cell.seed for cell in chosen} | set(profile.seeds)))) - set(chosen)
+    seeds = sorted({cell.seed for cell in chosen} | set(profile.seeds))
+    others = set(profile.cells(seeds, suites=request.selection.suites)) - set(chosen)
     return queue(
         missing,
         {cell: estimate.seconds for cell, estimate in estimates.items()},
@@ -54,6 +55,12 @@ class Budget:
 
 def budget(entries: Sequence[Entry], request: Request, deadline: float, workers: int = 1) -> Budget:
     """The budget of ``request``: what fits whole comes first, the others fill what is left and are checkpointed."""
-    epochs = request.selection.profile.protocol.epochs
+    profile = request.selection.profile
+
+    def epochs(cell: Cell) -> int:
+        return max(1, profile.protocol_of(cell).epochs)
+
     ordered = in_turn(entries, workers * (request.budget or 0.0))
-    return Budget(deadline=deadline, epoch_seconds={entry.cell: entry.seconds / epochs for entry in ordered})
+    return Budget(
+        deadline=deadline, epoch_seconds={entry.cell: entry.seconds / epochs(entry.cell) for entry in ordered}
+    )

@@ -3,24 +3,46 @@
 import re
 from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final, Literal
 
 BASE = "base"
 """The score of a cell that prunes nothing."""
 
+END: Final = "end"
+"""The prune point after training."""
+
+LEVELS = range(1, 29)
+"""Successive fifths: at level k a share of 0.8^k of the weights is left (PROTOCOLS B.7)."""
+
+Point = int | Literal["end"]
+"""When weights are pruned: after so many iterations of training, 0 at initialisation, or at its end."""
+
 _TOKEN = re.compile(r"[a-z0-9_.]+")
 _ID = re.compile(
     r"(?P<suite>[a-z0-9_.]+)-(?P<model>[a-z0-9_.]+)-(?P<dataset>[a-z0-9_.]+)-(?P<score>[a-z0-9_.]+)"
-    r"(-filters(?P<percent>[0-9]+(\.[0-9]+)?)-r(?P<rounds>[0-9]+))?(-(?P<ablation>[a-z][a-z0-9_.]*))?-s(?P<seed>[0-9]+)"
+    r"(-filters(?P<filters>[0-9]+(\.[0-9]+)?)-r(?P<rounds>[0-9]+)"
+    r"|-(k(?P<level>[0-9]+)|weights(?P<weights>[0-9]+(\.[0-9]+)?))(-r(?P<iterations>[0-9]+))?"
+    r"(-at(?P<at>end|[0-9]+)(-from(?P<rewind>[0-9]+))?)?)?"
+    r"(-(?P<ablation>[a-z][a-z0-9_.]*))?-s(?P<seed>[0-9]+)"
 )
+_DEFAULTS = {"at": 0, "rewind": None}
+"""Fields that a record leaves out at these values."""
+
+
+def level_amount(level: int) -> Decimal:
+    """The exact fraction pruned at level k, 1 - 0.8^k."""
+    return 1 - Decimal(8**level).scaleb(-level)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     """What is measured: a model on a data set, pruned by a score in a number of rounds, with one seed.
 
-    ``amount`` is the exact decimal fraction of filters removed in total; it and ``rounds`` are None for a base cell.
-    Raises ValueError when a part has characters outside ``[a-z0-9_.]``, contains ``..``, or is out of range.
+    ``amount`` is the exact decimal fraction of filters or weights removed in total; it and ``rounds`` are None for a
+    base cell. Weights are pruned at the prune point ``at``, in as many iterations of scoring as there are rounds, and
+    training then starts over with its whole schedule: from the weights there are, or from those of iteration
+    ``rewind``. Filters are pruned between the first epochs. Raises ValueError when a part has characters outside
+    ``[a-z0-9_.]``, contains ``..``, or is out of range.
     """
 
     suite: str
@@ -30,12 +52,16 @@ class Cell:
     granularity: str = "filters"
     amount: Decimal | None = None
     rounds: int | None = None
+    at: Point = 0
+    rewind: int | None = None
     ablation: str = "none"
     seed: int = 0
 
     def __post_init__(self) -> None:
         for field in ("suite", "model", "dataset", "score", "ablation"):
             _check_token(field, getattr(self, field))
+        if self.granularity not in ("filters", "weights"):
+            raise ValueError(f"granularity is {self.granularity!r}; expected filters or weights")
         if (self.amount is None) != (self.rounds is None) or (self.amount is None) != (self.score == BASE):
             raise ValueError(
                 "a cell has an amount and rounds exactly when it prunes; "
@@ -47,23 +73,49 @@ class Cell:
             object.__setattr__(self, "amount", Decimal(f"{self.amount.normalize():f}"))
         if self.rounds is not None and self.rounds < 1:
             raise ValueError(f"rounds is {self.rounds}; it must be at least 1")
+        self._check_point()
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}; it must not be negative")
 
+    def _check_point(self) -> None:
+        if self.at != END and not (isinstance(self.at, int) and self.at >= 0):
+            raise ValueError(f"at is {self.at!r}; expected a number of iterations from 0 on, or {END!r}")
+        if self.at != 0 and (self.granularity != "weights" or self.amount is None):
+            raise ValueError("only cells that prune weights have a prune point")
+        if self.rewind is not None and (self.at != END or self.rewind < 0):
+            raise ValueError(f"rewind is {self.rewind} at {self.at}; only what is pruned at the end can be rewound")
+
+    @property
+    def level(self) -> int | None:
+        """The level k where the amount is 1 - 0.8^k; None for other amounts."""
+        return next((k for k in LEVELS if self.amount == level_amount(k)), None)
+
     @property
     def id(self) -> str:
-        """The pytest id and report anchor, for example ``gradient_flow-vgg13-cifar10-loss-filters75-r5-s0``."""
-        parts = [self.suite, self.model, self.dataset, self.score]
-        if self.amount is not None:
-            percent = (self.amount * 100).normalize()
-            parts += [f"{self.granularity}{percent:f}", f"r{self.rounds}"]
+        """The pytest id and report anchor, for example ``gradient_flow-vgg13-cifar10-loss-filters75-r5-s0``.
+
+        Of weights, ``missing_the_mark-resnet20-cifar10-snip-k14-at1000-shuffle-s2``: at level 14, pruned after 1000
+        iterations.
+        """
+        parts = [self.suite, self.model, self.dataset, self.score, *self._pruning()]
         if self.ablation != "none":
             parts.append(self.ablation)
         return "-".join([*parts, f"s{self.seed}"])
 
+    def _pruning(self) -> list[str]:
+        if self.amount is None:
+            return []
+        percent = f"{(self.amount * 100).normalize():f}"
+        if self.granularity == "filters":
+            return [f"filters{percent}", f"r{self.rounds}"]
+        parts = [f"weights{percent}" if self.level is None else f"k{self.level}"]
+        parts += [f"r{self.rounds}"] if self.rounds != 1 else []
+        parts += [f"at{self.at}"] if self.at != 0 else []
+        return parts + ([] if self.rewind is None else [f"from{self.rewind}"])
+
     def to_dict(self) -> dict[str, str | int | None]:
         """Plain JSON values; the amount as its decimal string."""
-        values = asdict(self)
+        values = {n: v for n, v in asdict(self).items() if n not in _DEFAULTS or v != _DEFAULTS[n]}
         values["amount"] = None if self.amount is None else str(self.amount)
         return values
 
@@ -91,16 +143,21 @@ class Cell:
                 f"{text!r} is not a cell id; expected something like gradient_flow-vgg13-cifar10-loss-filters75-r5-s0"
             )
         part = match.groupdict()
-        percent = part["percent"]
+        place: dict[str, Any] = {name: part[name] for name in ("suite", "model", "dataset", "score")}
+        ending: dict[str, Any] = {"ablation": part["ablation"] or "none", "seed": int(part["seed"])}
+        if part["filters"] is not None:
+            amount = Decimal(part["filters"]) / 100
+            return cls(**place, amount=amount, rounds=int(part["rounds"]), **ending)
+        if part["level"] is None and part["weights"] is None:
+            return cls(**place, **ending)
         return cls(
-            suite=part["suite"],
-            model=part["model"],
-            dataset=part["dataset"],
-            score=part["score"],
-            amount=None if percent is None else Decimal(percent) / 100,
-            rounds=None if part["rounds"] is None else int(part["rounds"]),
-            ablation=part["ablation"] or "none",
-            seed=int(part["seed"]),
+            **place,
+            granularity="weights",
+            amount=Decimal(part["weights"]) / 100 if part["level"] is None else level_amount(int(part["level"])),
+            rounds=int(part["iterations"] or 1),
+            at=END if part["at"] == END else int(part["at"] or 0),
+            rewind=None if part["rewind"] is None else int(part["rewind"]),
+            **ending,
         )
 
 

@@ -14,16 +14,69 @@ from results.record import Record
 Source = Literal["measured", "fitted", "assumed"]
 """Measured on the same cell with another seed; fitted to records of other cells; or assumed, without any record."""
 
-_MACS = {"vgg13": 228.3e6, "mobilenet_v1": 46.4e6, "resnet56": 125.8e6}  # dense, 32 × 32 pixels, width 1
-_PARAMETERS = {"vgg13": 9.4e6, "mobilenet_v1": 3.2e6, "resnet56": 0.86e6}
+_MACS = {  # dense, 32 × 32 pixels, width 1
+    "vgg13": 228.3e6,
+    "mobilenet_v1": 46.4e6,
+    "resnet56": 125.8e6,
+    "lenet300_100": 0.35e6,
+    "resnet20": 40.8e6,
+    "vgg11": 152.8e6,
+    "vgg16": 313.2e6,
+    "vgg19": 398.1e6,
+    "vgg2_16": 313.5e6,
+    "wrn14_8": 1681e6,
+    "wrn14_10": 2626e6,
+    "wrn20_8": 2587e6,
+    "wrn32_2": 275.6e6,
+    "resnet18": 37e6,
+    "resnet18_modified": 555.4e6,
+    "resnet50": 83.4e6,
+}
+_PARAMETERS = {
+    "vgg13": 9.4e6,
+    "mobilenet_v1": 3.2e6,
+    "resnet56": 0.86e6,
+    "lenet300_100": 0.27e6,
+    "resnet20": 0.27e6,
+    "vgg11": 9.2e6,
+    "vgg16": 14.7e6,
+    "vgg19": 20e6,
+    "vgg2_16": 15e6,
+    "wrn14_8": 11.1e6,
+    "wrn14_10": 17.3e6,
+    "wrn20_8": 17.3e6,
+    "wrn32_2": 1.9e6,
+    "resnet18": 11.3e6,
+    "resnet18_modified": 11.3e6,
+    "resnet50": 25.6e6,
+}
 _IMAGES = {  # training images, test images, pixels a side
     "digits": (1500, 297, 32),
     "cifar10": (50_000, 10_000, 32),
     "cifar100": (50_000, 10_000, 32),
     "mnist": (60_000, 10_000, 28),
     "tiny_imagenet": (100_000, 10_000, 64),
+    "tiny_imagenet_subset": (10_000, 2_000, 64),
+    "imagenet": (1_281_167, 50_000, 224),
 }
-_LAYERS = {"vgg13": 11, "mobilenet_v1": 28, "resnet56": 58}  # convolutions and the classifier
+_LAYERS = {  # convolutions and linear layers
+    "vgg13": 11,
+    "mobilenet_v1": 28,
+    "resnet56": 58,
+    "lenet300_100": 3,
+    "resnet20": 22,
+    "vgg11": 9,
+    "vgg16": 14,
+    "vgg19": 17,
+    "vgg2_16": 15,
+    "wrn14_8": 16,
+    "wrn14_10": 16,
+    "wrn20_8": 22,
+    "wrn32_2": 34,
+    "resnet18": 21,
+    "resnet18_modified": 21,
+    "resnet50": 54,
+}
 _OPERATIONS = 3  # a layer convolves, normalises and rectifies
 _SPEED = {"cpu": 0.04e12, "cuda": 3e12}  # multiply-adds a second: a core, 16 at 2.5 GHz; a GPU with one small network
 _OPERATION_SECONDS = {"cpu": 0.2e-3, "cuda": 0.01e-3}  # of the least: 2 MB in and out of memory; the launch of a kernel
@@ -68,12 +121,12 @@ def estimates(cells: Iterable[Cell], profile: Profile, records: Sequence[Record]
         own.setdefault(any_seed(run.cell), []).append(beyond)
 
     def estimate(cell: Cell) -> Estimate:
-        seconds = _assumed(cell, profile.protocol, kind, machine) * law.factor(cell, machine)
+        seconds = _assumed(cell, profile.protocol_of(cell), kind, machine) * law.factor(cell, machine)
         beyond = own.get(any_seed(cell))
         return Estimate(
             seconds=seconds * median(beyond) if beyond else seconds,
             record_bytes=_RECORD_BYTES,
-            state_bytes=_state_bytes(cell, profile.protocol),
+            state_bytes=_state_bytes(cell, profile.protocol_of(cell)),
             source="measured" if beyond else "fitted" if runs else "assumed",
         )
 
@@ -134,7 +187,7 @@ def work(cell: Cell, protocol: Protocol) -> float:
 
 def _kept(cell: Cell, epochs: int) -> float:
     """The expected share of multiply-adds over all epochs; round k of n comes after epoch k and leaves 1 - p k / n."""
-    if cell.amount is None or cell.rounds is None:
+    if cell.amount is None or cell.rounds is None or cell.granularity == "weights":
         return 1.0
     rounds_before = sum(min(epoch, cell.rounds) for epoch in range(epochs))
     return 1 - float(cell.amount) * rounds_before / cell.rounds / epochs

@@ -87,7 +87,7 @@ def _keep_freed_memory() -> None:
 def _source_digest() -> str:
     digest = hashlib.sha256()
     here = Path(__file__).parent
-    own = [here / name for name in ("experiment.py", "run_state.py", "plan.py", "environment.py")]
+    own = [here / name for name in ("experiment.py", "run_state.py", "plan.py", "sampling.py", "environment.py")]
     for path in [*sorted(Path(pruning.__file__).parent.rglob("*.py")), *own]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]

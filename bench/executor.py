@@ -163,10 +163,10 @@ class _Attempt:
     def failed(self, error: BaseException) -> Record:
         now = datetime.now(UTC)
         return Record(
-            key=key(self.cell, self.profile.protocol, self.versions),
+            key=key(self.cell, self.profile.protocol_of(self.cell), self.versions),
             cell=self.cell.to_dict(),
             profile=self.profile.name,
-            protocol=self.profile.protocol.to_dict(),
+            protocol=self.profile.protocol_of(self.cell).to_dict(),
             versions=self.versions,
             status=_status(error),
             error=_reason(error),

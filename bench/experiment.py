@@ -1,4 +1,4 @@
-"""One cell, from initialisation to record: train, score, mask, cut, train on.
+"""One cell, from initialisation to record: train, score, mask, cut or hold at zero, train on.
 
 The state after a stage can be stored and continued to the bit, because nothing random is carried along: every epoch and
 every round draws from streams named after it (``pruning.data.generator``).
@@ -7,10 +7,9 @@ every round draws from streams named after it (``pruning.data.generator``).
 import importlib
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,19 @@ from torch import Tensor, nn
 from bench import environment as machine
 from bench import measured
 from bench.cache import StageCache, Stored
-from bench.cell import Cell
-from bench.plan import Prune, Train, is_shared, keys, plan
+from bench.cell import BASE, Cell
+from bench.plan import Prune, Sparsify, Train, dense, initialisation, is_shared, keys, plan
 from bench.profiles import Profile
 from bench.progress import Listener, Progress, Stopped
 from bench.protocol import Protocol, key
 from bench.run_state import State, restored
+from bench.sampling import Sampler
 from bench.settings import Settings
+from bench.suites.missing_the_mark import SUITE as WEIGHTS
 from bench.versions import versions
-from pruning import data, models, rounds, scores, surgery, training
+from pruning import ablations, data, iterative, masks, models, rounds, scores, surgery, training
 from pruning.capture import lane as lane
-from pruning.scores import Score
+from pruning.scores import Granularity, Score
 from pruning.steps import Steps, Turns, finished
 from results.record import Costs, Curve, DataFacts, Environment, Record, Status, finite
 
@@ -63,12 +64,11 @@ class Run:
     """One run of one cell; :func:`running` is the way in."""
 
     def __init__(self, cell: Cell, profile: Profile, settings: Settings, listener: Listener) -> None:
-        machine.settle(profile.protocol.precision, settings.device)
+        self.protocol = protocol = profile.protocol_of(cell)
+        machine.settle(protocol.precision, settings.device)
         self.started, self.clock = _now(), time.perf_counter()
         self.cell, self.profile, self.settings, self.listener = cell, profile, settings, listener
-        self.protocol = protocol = profile.protocol
         self.versions = versions(cell, settings.score_references)
-        self.stages = plan(cell, protocol)
         self.data, self.fingerprint = _dataset(
             cell.dataset,
             settings.data_root,
@@ -76,7 +76,10 @@ class Run:
             protocol.image_size,
             (protocol.train_limit, protocol.test_limit),
         )
+        self.stages = plan(cell, protocol, len(self.data.train))
         self.recipe = _recipe(protocol)
+        self.score = None if cell.score == BASE else _score(cell, settings)
+        self.sampler = Sampler(self.data, self.recipe, protocol, cell.seed)
         surroundings = machine.surroundings(settings.device) | {"data": self.fingerprint}
         self.keys = keys(cell, protocol, self.stages, self.versions, surroundings)
         self.cache = StageCache(settings.cache_root)
@@ -104,9 +107,11 @@ class Run:
             try:
                 if isinstance(stage, Train):
                     yield from self._train(stage, state)
-                else:
+                elif isinstance(stage, Prune):
                     self._prune(stage, state)
                     yield True
+                else:
+                    yield from self._sparsify(stage, state)
             except Stopped:
                 self._save(number, state)
                 raise
@@ -119,9 +124,11 @@ class Run:
     def _train(self, stage: Train, state: State) -> Turns[None]:
         """An epoch and a test. What the listener raises comes last, when the stage is whole."""
         if state.steps is None:
-            state.steps = Steps(state.net, self.data, self.recipe, momentum=state.momentum)
+            state.steps = Steps(state.net, self.data, self.recipe, momentum=state.momentum, mask=state.mask)
         with state.timed("train"):
-            trained = yield from state.steps.train(lr=stage.lr, seed=self.cell.seed, epoch=stage.epoch)
+            trained = yield from state.steps.train(
+                lr=stage.lr, seed=self.cell.seed, epoch=stage.epoch, steps=stage.steps
+            )
         state.momentum = state.steps.momentum
         with state.timed("test"):
             tested = yield from state.steps.test()
@@ -157,53 +164,100 @@ class Run:
             state.momentum, state.steps = {}, None
 
     def _scores(self, k: int, state: State) -> dict[str, Tensor]:
-        score = _score(self.cell.score, self.settings)
-        index = self._sample(score, k)
-        state.score_images = None if index is None else len(index)
+        """Of filters."""
+        assert self.score is not None
+        sample = self.sampler.sample(self.score, k, state.net)
+        state.score_images = None if sample is None else len(sample.index)
         return scores.filter_scores(
-            score,
+            self.score,
             state.net,
-            [] if index is None else list(self._batches(index, k, state.net)),
+            [] if sample is None else list(sample.batches()),
             temperature=self.protocol.temperature,
             generator=data.generator(self.cell.seed, "score", k),
-            initial=self._initial(state.net) if score.asks_for("initial") else None,
+            initial=self._initial(state.net) if self.score.asks_for("initial") else None,
         )
 
-    def _sample(self, score: Score, k: int) -> Tensor | None:
-        """Which training images round ``k`` scores on: drawn anew every round (PROTOCOLS A.5)."""
-        train, wanted = self.data.train, self.protocol.score_samples
-        stream = data.generator(self.cell.seed, "score_sample", k, device=self.settings.device)
-        if score.sampling == "class_balanced":
-            return data.class_balanced(train.labels, self.data.classes, wanted, stream)
-        return data.shuffled(len(train), wanted, stream) if score.sampling == "shuffled" else None
+    def _sparsify(self, stage: Sparsify, state: State) -> Turns[None]:
+        """Score, mask, ablate; what the network goes on from is put in its place."""
+        with state.timed("score"):
+            state.mask = iterative.weight_mask(
+                self._scored(state.net),
+                partial(self._weight_scores, state),
+                stage.amount,
+                iterations=stage.iterations,
+            )
+        if self.cell.ablation == "shuffle":
+            state.mask = ablations.shuffled(state.mask, data.generator(self.cell.seed, "shuffle"))
+        if stage.rewind is not None:
+            state.net = yield from self._rewound(stage.rewind)
+        if self.cell.ablation == "reinit":
+            seed = data.generator(self.cell.seed, "reinit").initial_seed()
+            models.initialise(state.net, self.protocol.initialisation, seed)
+        masks.zero_(state.net, state.mask)
+        state.momentum, state.steps = {}, None
+        yield True
 
-    def _batches(self, index: Tensor, k: int, net: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
-        """The sample, augmented as in training."""
-        stream = data.generator(self.cell.seed, "score_augmentation", k, device=self.settings.device)
-        for part in index.split(self.protocol.batch_size):
-            yield training.inputs(net, self.data.train, part, self.recipe, stream)
+    def _scored(self, net: nn.Module) -> nn.Module:
+        """The network that is scored: ``net``, unless only scoring is to see weights of variance 1."""
+        return self._fresh("unit_variance") if self.cell.ablation == "unit_variance_score" else net
+
+    def _weight_scores(self, state: State, net: nn.Module) -> dict[str, Tensor]:
+        assert self.score is not None
+        sample = self.sampler.sample(self.score, 1, net)
+        state.score_images = None if sample is None else len(sample.index)
+        found = scores.weight_scores(
+            self.score,
+            net,
+            [] if sample is None else list(sample.batches()),
+            temperature=self.protocol.temperature,
+            generator=data.generator(self.cell.seed, "score", 1),
+            image=self.image,
+        )
+        if broken := [name for name, score in found.items() if not torch.isfinite(score).all()]:
+            raise Diverged(f"score {self.cell.score} was not finite for {broken[0]} and {len(broken) - 1} others")
+        return ablations.inverted(found) if self.cell.ablation == "invert" else found
+
+    def _rewound(self, iteration: int) -> Turns[nn.Module]:
+        """The unpruned network as it was after so many iterations: its streams are named, so they can be run again."""
+        net = training.place(self._fresh(), self.settings.device)
+        steps = Steps(net, self.data, self.recipe)
+        for stage in dense(iteration, self.protocol, len(self.data.train)):
+            yield from steps.train(lr=stage.lr, seed=self.cell.seed, epoch=stage.epoch, steps=stage.steps)
+        return net
 
     def _initial(self, net: Any) -> dict[str, Tensor]:
         """The parameters ``net`` started from, cut to what is left of it."""
         start = surgery.with_channels(self._fresh(), models.kept_channels(net))
         return {name: parameter.detach() for name, parameter in start.named_parameters()}
 
-    def _fresh(self) -> nn.Module:
-        seed = data.generator(self.cell.seed, "init").initial_seed()
-        channels = self.data.train.images.shape[-1]
+    def _fresh(self, start: str | None = None) -> nn.Module:
+        """The unpruned network before training, by the cell's initialisation or by ``start``."""
         return models.build(
-            self.cell.model, self.data.classes, in_channels=channels, width=self.protocol.width, seed=seed
+            self.cell.model,
+            self.data.classes,
+            in_channels=self.image[0],
+            width=self.protocol.width,
+            image_size=self.image[1],
+            initialisation=start or initialisation(self.cell, self.protocol),
+            seed=data.generator(self.cell.seed, "init").initial_seed(),
         )
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Shape of an image, [C, H, W]."""
+        height, width, channels = self.data.train.images.shape[1:]
+        return channels, height, width
 
     def _tell(self, stage: Train, loss: float, accuracy: float) -> None:
         elapsed = time.perf_counter() - self.clock
-        remaining = self.protocol.epochs - stage.epoch
+        epochs = sum(isinstance(each, Train) for each in self.stages)
+        remaining = epochs - stage.epoch
         ran = sum(isinstance(done, Train) for done in self.stages[self.cached :]) - remaining
         self.listener(
             Progress(
                 cell_id=self.cell.id,
                 epoch=stage.epoch,
-                epochs=self.protocol.epochs,
+                epochs=epochs,
                 train_loss=loss,
                 test_accuracy=accuracy,
                 seconds_left=elapsed / max(1, ran) * remaining,
@@ -246,7 +300,7 @@ class Run:
     # The record.
 
     def _describe(self, state: State, status: Status, reason: str | None) -> Record:
-        height, width, channels = self.data.train.images.shape[1:]
+        weights = self.cell.suite == WEIGHTS
         return Record(
             key=key(self.cell, self.protocol, self.versions),
             cell=self.cell.to_dict(),
@@ -255,9 +309,10 @@ class Run:
             versions=self.versions,
             status=status,
             error=reason,
-            metrics=measured.metrics(state, self._fresh(), (channels, height, width)),
+            metrics=measured.metrics(state, self._fresh(), self.image, weights=weights),
             curve=Curve(**state.curve),
-            layers=measured.layers(state),
+            layers=measured.layers(state, weights=weights),
+            mask=measured.mask_facts(state, self.image),
             costs=Costs(
                 seconds={name: round(spent, 3) for name, spent in state.seconds.items()},
                 seconds_total=round(sum(state.seconds.values()), 3),
@@ -290,15 +345,21 @@ def _dataset(
     return placed, whole.fingerprint
 
 
-def _score(name: str, settings: Settings) -> Score:
+def _score(cell: Cell, settings: Settings) -> Score:
     """The score of a cell: a built-in one, or the user's, loaded only now."""
-    reference = settings.score_references.get(name)
+    reference = settings.score_references.get(cell.score)
     if reference is not None:
         module, _, function = reference.partition(":")
         found = getattr(importlib.import_module(module), function)
         registered = scores.of_function(found)
-        return replace(registered, name=name) if registered else scores.from_function(found, name)
-    return scores.get("random" if name == "uniform" else name)
+        if registered:
+            return replace(registered, name=cell.score)
+        return scores.from_function(found, cell.score, granularity=_granularity(cell))
+    return scores.get("random" if cell.score == "uniform" else cell.score, granularity=_granularity(cell))
+
+
+def _granularity(cell: Cell) -> Granularity:
+    return "weights" if cell.granularity == "weights" else "filters"
 
 
 def _rule(cell: Cell, protocol: Protocol) -> rounds.Rule:

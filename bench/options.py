@@ -38,7 +38,13 @@ class Option:
 
 
 CHOOSING = (
-    Option(name="profile", metavar="NAME", help="demo (default), mini, nightly, paper or released"),
+    Option(name="profile", metavar="NAME", help="demo (default), mini, nightly, paper, released or masks"),
+    Option(
+        name="suite",
+        metavar="NAME",
+        kind="list",
+        help="gradient_flow or missing_the_mark (default: both in demo, missing_the_mark in masks, else gradient_flow)",
+    ),
     Option(name="seeds", metavar="0,1,2", help="seeds to run; 0-9 is a range (default: those of the profile)"),
     Option(name="model", metavar="NAME", kind="list", help="only these models"),
     Option(name="dataset", metavar="NAME", kind="list", help="only these data sets"),
@@ -48,7 +54,7 @@ CHOOSING = (
         kind="list",
         help="only these scores (base cells stay); module:function adds one of your own",
     ),
-    Option(name="rounds", metavar="N", kind="list", help="only cells with these numbers of rounds (base cells stay)"),
+    Option(name="rounds", metavar="N", kind="list", help="only cells of so many rounds, or iterations of scoring (base cells stay)"),
     Option(name="missing", kind="flag", help="only cells that have no final record yet"),
 )
 PLACES = (
@@ -154,6 +160,7 @@ def _selection(value: Value, patterns: Sequence[str]) -> Selection:
         check_reference(reference)
     return Selection(
         profile=profiles.get(value("profile") or "demo"),
+        suites=_words(value("suite")),
         seeds=_seeds(value("seeds")),
         models=_words(value("model")),
         datasets=_words(value("dataset")),

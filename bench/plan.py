@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from bench.cell import Cell
+from bench.cell import END, Cell, Point
 from bench.protocol import Protocol
+from bench.suites.missing_the_mark import SUITE as WEIGHTS
 
 _TRAINING = (
     "batch_size",
@@ -21,15 +22,21 @@ _TRAINING = (
     "precision",
 )
 _ROUND = ("schedule", "total", "floor", "counting", "revival", "score_samples")
+_SPARSE = ("initialisation", "score_samples", "scoring_batch", "batch_size", "temperature", "augmentation")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Train:
-    """One epoch, counted from 1 over the whole run, then a test; ``round`` is None in base and final training."""
+    """One epoch, counted from 1 over the whole run, then a test; ``round`` is None in base and final training.
+
+    With ``steps`` it ends after so many iterations. What comes out of a ``shared`` one, other cells go on from.
+    """
 
     epoch: int
     lr: float
     round: int | None
+    steps: int | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,17 +48,35 @@ class Prune:
     amount: Decimal
 
 
-Stage = Train | Prune
+@dataclass(frozen=True, kw_only=True)
+class Sparsify:
+    """Score and mask weights, in ``iterations``; momentum starts anew, from the weights of iteration ``rewind``."""
+
+    iterations: int
+    amount: Decimal
+    rewind: int | None
 
 
-def plan(cell: Cell, protocol: Protocol) -> list[Stage]:
+Stage = Train | Prune | Sparsify
+
+
+def plan(cell: Cell, protocol: Protocol, images: int = 0) -> list[Stage]:
+    """The stages of ``cell``; ``images`` are those of the training set, which prune points in iterations need.
+
+    Raises ValueError where rounds leave no epoch to train what they pruned, and for an ablation of filters.
+    """
+    if cell.suite == WEIGHTS:
+        return _weights(cell, protocol, images)
+    if (cell.granularity, cell.ablation) != ("filters", "none"):
+        raise ValueError(f"{cell.id}: suite {cell.suite} prunes filters, and there are no ablations of those")
+    return _filters(cell, protocol)
+
+
+def _filters(cell: Cell, protocol: Protocol) -> list[Stage]:
     """Every round trains one epoch at the first learning rate, then prunes; then comes the rest of the schedule.
 
-    The schedule counts epochs from the start, rounds included, so that every cell trains equally long (A.4.1). Raises
-    ValueError where the rounds leave no epoch to train what they pruned, and for cells that nothing here can run.
+    The schedule counts epochs from the start, rounds included, so that every cell trains equally long (A.4.1).
     """
-    if (cell.granularity, cell.ablation) != ("filters", "none"):
-        raise ValueError(f"{cell.id}: only filters can be pruned here, and there are no ablations")
     rounds, amount = cell.rounds or 0, cell.amount or Decimal(0)
     if rounds and rounds >= protocol.epochs:
         raise ValueError(
@@ -59,12 +84,41 @@ def plan(cell: Cell, protocol: Protocol) -> list[Stage]:
         )
     stages: list[Stage] = []
     for k in range(1, rounds + 1):
-        stages += [Train(epoch=k, lr=protocol.lr, round=k), Prune(k=k, rounds=rounds, amount=amount)]
+        train = Train(epoch=k, lr=protocol.lr, round=k, shared=k == 1)
+        stages += [train, Prune(k=k, rounds=rounds, amount=amount)]
     final = (
-        Train(epoch=epoch, lr=learning_rate(epoch, protocol), round=None)
+        Train(epoch=epoch, lr=learning_rate(epoch, protocol), round=None, shared=epoch == 1)
         for epoch in range(rounds + 1, protocol.epochs + 1)
     )
     return [*stages, *final]
+
+
+def _weights(cell: Cell, protocol: Protocol, images: int) -> list[Stage]:
+    """The dense network up to the prune point, the mask, and the whole schedule from its start (PROTOCOLS B.3)."""
+    if cell.amount is None or cell.rounds is None:
+        return list(dense(END, protocol, images, round_=None))
+    before = list(dense(cell.at, protocol, images, round_=1))
+    mask = Sparsify(iterations=cell.rounds, amount=cell.amount, rewind=cell.rewind)
+    after = (
+        Train(epoch=len(before) + epoch, lr=learning_rate(epoch, protocol), round=None)
+        for epoch in range(1, protocol.epochs + 1)
+    )
+    return [*before, mask, *after]
+
+
+def dense(until: Point, protocol: Protocol, images: int, round_: int | None = None) -> Iterator[Train]:
+    """The training of the unpruned network until a prune point, which others share.
+
+    Raises ValueError for an iteration that the schedule does not reach.
+    """
+    per_epoch = -(-images // protocol.batch_size)
+    whole, steps = (protocol.epochs, 0) if isinstance(until, str) else divmod(until, max(1, per_epoch))
+    if whole + bool(steps) > protocol.epochs:
+        raise ValueError(f"iteration {until} comes after {protocol.epochs} epochs of {per_epoch} iterations")
+    last = whole + bool(steps)
+    for epoch in range(1, last + 1):
+        part = steps if epoch == last and steps else None
+        yield Train(epoch=epoch, lr=learning_rate(epoch, protocol), round=round_, steps=part, shared=epoch == last)
 
 
 def learning_rate(epoch: int, protocol: Protocol) -> float:
@@ -87,6 +141,7 @@ def keys(
     """
     settings = protocol.to_dict()
     start = {name: settings[name] for name in ("width", "image_size", "train_limit", "test_limit")}
+    start["initialisation"] = initialisation(cell, protocol)
     chain = _digest(
         {
             "cell": [cell.model, cell.dataset, cell.seed],
@@ -105,9 +160,12 @@ def keys(
 def _facts(stage: Stage, cell: Cell, settings: Mapping[str, Any], versions: Mapping[str, int | str]) -> dict[str, Any]:
     if isinstance(stage, Train):
         # The round is left out: an epoch is the same whether pruning follows or not.
-        facts: dict[str, Any] = {"train": {"epoch": stage.epoch, "lr": stage.lr}}
+        facts: dict[str, Any] = {"train": {"epoch": stage.epoch, "lr": stage.lr, "steps": stage.steps}}
         names: tuple[str, ...] = _TRAINING
         used: tuple[str, ...] = ("training", "augmentation")
+    elif isinstance(stage, Sparsify):
+        facts = {"sparsify": [cell.score, cell.ablation, stage.iterations, str(stage.amount), stage.rewind]}
+        names, used = _SPARSE, ("score", "masks", "augmentation")
     else:
         pruned = [cell.score, cell.granularity, cell.ablation, stage.k, stage.rounds, str(stage.amount)]
         facts = {"prune": pruned}
@@ -119,6 +177,11 @@ def _digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
 
 
+def initialisation(cell: Cell, protocol: Protocol) -> str:
+    """How the network that ``cell`` trains is initialised, by its name in pruning.models."""
+    return "unit_variance" if cell.ablation == "unit_variance" else protocol.initialisation
+
+
 def is_shared(stage: Stage) -> bool:
-    """Whether other cells of the same model, data set and seed pass through this stage: the first epoch."""
-    return isinstance(stage, Train) and stage.epoch == 1
+    """Whether other cells of the same model, data set and seed go on from this stage."""
+    return isinstance(stage, Train) and stage.shared

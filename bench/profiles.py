@@ -1,4 +1,4 @@
-"""The five profiles: which cells are run, and by which protocol (PROTOCOLS A.10)."""
+"""The profiles: which cells are run, and by which protocol (PROTOCOLS A.10 and B.12)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,12 +7,17 @@ from typing import Literal, get_args
 from bench.cell import Cell
 from bench.names import unknown
 from bench.protocol import Precision, Protocol
-from bench.suites import gradient_flow
+from bench.suites import gradient_flow, missing_the_mark
+from bench.suites.missing_the_mark_grids import GRIDS, Grid
 
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A purpose: its cells, its one protocol, and how its numbers may be read."""
+    """A purpose: its cells, their protocols, and how its numbers may be read.
+
+    ``protocol``, ``datasets``, ``rounds`` and ``table3_datasets`` are those of the gradient-flow suite, which has one
+    protocol in a profile; in the suite missing_the_mark, ``weights``, every network has its own.
+    """
 
     name: str
     purpose: str
@@ -25,21 +30,45 @@ class Profile:
     comparable: bool  # whether its numbers may be held against published ones
     shows_published: bool = True
     lacks: tuple[str, ...] = ()  # scores that this protocol cannot run
+    weights: Grid | None = None
+    default_suites: tuple[str, ...] = (gradient_flow.SUITE,)  # what runs where no suite is named
+
+    @property
+    def suites(self) -> tuple[str, ...]:
+        """The suites that have cells here."""
+        filters = (gradient_flow.SUITE,) if self.datasets else ()
+        return filters if self.weights is None else (*filters, missing_the_mark.SUITE)
 
     @property
     def base(self) -> str:
         """The profile that this is, whatever its precision."""
         return self.name.partition("-")[0]
 
-    def cells(self, seeds: Sequence[int] | None = None, extra_scores: Sequence[str] = ()) -> Iterator[Cell]:
-        """The cells of this profile, base runs first; ``extra_scores`` are names of the user's own scores."""
-        return gradient_flow.cells(
-            datasets=self.datasets,
-            rounds=self.rounds,
-            seeds=self.seeds if seeds is None else seeds,
-            table3_datasets=self.table3_datasets,
-            extra_scores=extra_scores,
-        )
+    def cells(
+        self, seeds: Sequence[int] | None = None, extra_scores: Sequence[str] = (), suites: Sequence[str] = ()
+    ) -> Iterator[Cell]:
+        """The cells of ``suites`` (those of ``default_suites`` if none is named), base runs first in each.
+
+        ``extra_scores`` are names of the user's own scores. They prune filters, but for a grid of weights alone.
+        """
+        wanted, chosen = self.seeds if seeds is None else seeds, suites or self.default_suites
+        if gradient_flow.SUITE in chosen and self.datasets:
+            yield from gradient_flow.cells(
+                datasets=self.datasets,
+                rounds=self.rounds,
+                seeds=wanted,
+                table3_datasets=self.table3_datasets,
+                extra_scores=extra_scores,
+            )
+            extra_scores = ()
+        if missing_the_mark.SUITE in chosen and self.weights is not None:
+            yield from self.weights.cells(wanted, extra_scores)
+
+    def protocol_of(self, cell: Cell) -> Protocol:
+        """How ``cell`` is run. Raises ValueError for a cell of this profile's second suite that it does not have."""
+        if cell.suite == missing_the_mark.SUITE and self.weights is not None:
+            return self.weights.protocol(cell)
+        return self.protocol
 
 
 _PAPER = Protocol()
@@ -60,6 +89,8 @@ PROFILES: dict[str, Profile] = {
             headline="last",
             comparable=False,
             shows_published=False,
+            weights=GRIDS["demo"],
+            default_suites=(gradient_flow.SUITE, missing_the_mark.SUITE),
         ),
         Profile(
             name="mini",
@@ -71,6 +102,7 @@ PROFILES: dict[str, Profile] = {
             table3_datasets=("cifar10", "cifar100"),
             headline="last",
             comparable=False,
+            weights=GRIDS["mini"],
         ),
         Profile(
             name="nightly",
@@ -82,6 +114,7 @@ PROFILES: dict[str, Profile] = {
             table3_datasets=("cifar10",),
             headline="last",
             comparable=False,
+            weights=GRIDS["nightly"],
         ),
         Profile(
             name="paper",
@@ -93,6 +126,7 @@ PROFILES: dict[str, Profile] = {
             table3_datasets=("cifar100",),
             headline="best",
             comparable=True,
+            weights=GRIDS["paper"],
         ),
         Profile(
             name="released",
@@ -107,6 +141,19 @@ PROFILES: dict[str, Profile] = {
             headline="best",
             comparable=True,
             lacks=gradient_flow.TABLE3_ONLY,
+        ),
+        Profile(
+            name="masks",
+            purpose="masks of the second paper at initialisation, without training",
+            protocol=_PAPER,
+            datasets=(),
+            rounds=(),
+            seeds=(0, 1, 2),
+            table3_datasets=(),
+            headline="last",
+            comparable=True,
+            weights=GRIDS["masks"],
+            default_suites=(missing_the_mark.SUITE,),
         ),
     )
 }
@@ -128,7 +175,8 @@ def get(name: str) -> Profile:
     protocol = replace(profile.protocol, precision=precision)
     purpose = f"{profile.purpose}; in {precision}"
     # Until it is shown that they give the same accuracy, another precision is another protocol.
-    return replace(profile, name=name, purpose=purpose, protocol=protocol, comparable=False)
+    weights = None if profile.weights is None else replace(profile.weights, precision=precision)
+    return replace(profile, name=name, purpose=purpose, protocol=protocol, comparable=False, weights=weights)
 
 
 def measured(names: Iterable[str]) -> list[Profile]:

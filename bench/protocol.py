@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.cell import Cell
 
-MIGRATIONS: dict[str, Any] = {}
+MIGRATIONS: dict[str, Any] = {"initialisation": "default", "scoring_batch": None}
 """Fields added after the first release, each with the value that means what was done before it existed.
 
 A field at that value is left out of the key, so that adding a field renames no record.
@@ -28,10 +28,11 @@ class Protocol:
     image_size: int | None = None  # pixels; None keeps the data set's own
     train_limit: int | None = None  # first images in canonical order; None is all
     test_limit: int | None = None
-    mean: float = 0.5
-    std: float = 0.5
-    augmentation: Literal["none", "crop_flip"] = "crop_flip"  # pad 4 with zeros, random crop, horizontal flip
-    epochs: int = 160  # pruning rounds included
+    mean: float | tuple[float, ...] = 0.5  # one for all channels, or one each
+    std: float | tuple[float, ...] = 0.5
+    augmentation: Literal["none", "crop_flip", "flip_crop", "resized_crop_flip", "flip_shift"] = "crop_flip"
+    initialisation: Literal["default", "kaiming_normal"] = "default"
+    epochs: int = 160  # pruning rounds of filters included; weights are trained for so many after pruning, too
     batch_size: int = 128
     lr: float = 0.1  # also the rate of every round
     lr_drops: tuple[int, ...] = (80, 120)  # epochs after which the rate is multiplied by 0.1
@@ -45,12 +46,13 @@ class Protocol:
     counting: Literal["producers", "released"] = "producers"  # released: MobileNet depthwise layers counted again
     revival: Literal["forbidden", "released"] = "forbidden"
     score_samples: int = 2560
+    scoring_batch: int | None = None  # images that a score sees at once; None: as in training
 
     def __post_init__(self) -> None:
         if not 0 < Decimal(self.width) <= 4:
             raise ValueError(f"width is {self.width}; it must be a multiplier above 0 and at most 4")
-        if self.epochs < 1 or self.batch_size < 1 or self.score_samples < 1:
-            raise ValueError("epochs, batch_size and score_samples must be at least 1")
+        if self.epochs < 0 or min(self.batch_size, self.score_samples, self.scoring_batch or 1) < 1:
+            raise ValueError("epochs must not be negative; batches and score_samples must be at least 1")
         for name, kind in get_type_hints(type(self)).items():
             if get_origin(kind) is Literal and getattr(self, name) not in get_args(kind):
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected {' or '.join(get_args(kind))}")

@@ -20,11 +20,12 @@ from results.record import Curve
 class State:
     """The network, its momentum, what is pruned, and what was measured on the way."""
 
-    net: Any  # an nn.Module that declares its structure (models.Prunable)
+    net: Any  # an nn.Module with an architecture; where filters are pruned, a models.Prunable
     momentum: dict[str, Tensor] = field(default_factory=dict)
     curve: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in Curve.__struct_fields__})
     seconds: dict[str, float] = field(default_factory=dict)
     score_images: int | None = None
+    mask: Mask | None = None  # of weights, once they are pruned
     steps: Steps | None = None  # what trains the network as it is now; made when the first epoch begins
 
     def kept(self) -> Mask:
@@ -43,6 +44,7 @@ class State:
         """The state as tensors and JSON facts."""
         tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
         tensors |= {f"momentum.{name}": tensor for name, tensor in self.momentum.items()}
+        tensors |= {f"mask.{name}": tensor for name, tensor in (self.mask or {}).items()}
         facts = {
             "architecture": self.net.architecture.to_dict(),
             "curve": self.curve,
@@ -59,6 +61,7 @@ def restored(stored: Stored, device: str) -> State:
     return State(
         net=training.place(net, device),
         momentum=_part(stored.tensors, "momentum."),
+        mask=_part(stored.tensors, "mask.") or None,
         curve=stored.facts["curve"],
         seconds=stored.facts["seconds"],
         score_images=stored.facts["score_images"],

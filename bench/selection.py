@@ -20,6 +20,7 @@ class Selection:
     """
 
     profile: Profile
+    suites: tuple[str, ...] = ()  # none named: those that the profile runs by default
     seeds: tuple[int, ...] | None = None
     models: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
@@ -29,7 +30,8 @@ class Selection:
 
     def cells(self) -> tuple[Cell, ...]:
         """The cells meant, base cells first. Raises ValueError for a name the profile does not have, or no cell."""
-        grid = tuple(self.profile.cells(self.seeds, self._extra_scores()))
+        check(f"suite of profile {self.profile.name}", self.suites, self.profile.suites)
+        grid = tuple(self.profile.cells(self.seeds, self._extra_scores(), self.suites))
         self._check(grid)
         chosen = tuple(cell for cell in grid if self._admits(cell))
         if not chosen:
@@ -38,8 +40,11 @@ class Selection:
 
     def _extra_scores(self) -> tuple[str, ...]:
         """The user's own, and known scores that the profile does not run by itself."""
-        where = self.datasets or self.profile.datasets
-        own = {cell.score for cell in self.profile.cells((0,)) if cell.dataset in where}
+        own = {
+            cell.score
+            for cell in self.profile.cells((0,), suites=self.suites)
+            if not self.datasets or cell.dataset in self.datasets
+        }
         named = (name for name in self.scores.names or () if name not in own)
         return tuple(dict.fromkeys((*named, *self.scores.references)))
 

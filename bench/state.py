@@ -15,7 +15,7 @@ State = Literal["done", "diverged", "failed", "missing"]
 
 def key_of(cell: Cell, profile: Profile, references: Mapping[str, str]) -> str:
     """The name of the result that ``cell`` has under the protocol of ``profile`` and today's versions."""
-    return key(cell, profile.protocol, versions(cell, references))
+    return key(cell, profile.protocol_of(cell), versions(cell, references))
 
 
 def find(registry: Registry, cell: Cell, profile: Profile, references: Mapping[str, str]) -> Record | None:
@@ -33,7 +33,7 @@ def _is_of(record: Record, cell: Cell, profile: Profile) -> bool:
     except (ValueError, TypeError, ArithmeticError):
         return False
     measured = record.status != "done" or record.metrics is not None
-    return record.cell == cell.to_dict() and protocol == profile.protocol and measured
+    return record.cell == cell.to_dict() and protocol == profile.protocol_of(cell) and measured
 
 
 def state_of(record: Record | None) -> State:

@@ -19,8 +19,8 @@ class Note:
     cached: bool = False
     test_accuracy_last: float | None = None
     test_accuracy_best: float | None = None
-    filters_kept: int | None = None
-    filters_total: int | None = None
+    kept: int | None = None  # filters, or weights
+    total: int | None = None
     seconds: float | None = None
     reason: str | None = None  # why it was skipped, or has no answer
 
@@ -48,8 +48,8 @@ def note(record: Record, cached: bool) -> Note:
         cached=cached,
         test_accuracy_last=None if metrics is None else metrics.test_accuracy_last,
         test_accuracy_best=None if metrics is None else metrics.test_accuracy_best,
-        filters_kept=None if metrics is None else metrics.filters_total - metrics.filters_pruned,
-        filters_total=None if metrics is None else metrics.filters_total,
+        kept=None if record.metrics is None else sum(layer.kept for layer in record.layers),
+        total=None if record.metrics is None else sum(layer.total for layer in record.layers),
         seconds=record.costs.seconds_total,
         reason=(record.error or "").partition("\n")[0] or None,
     )
@@ -57,13 +57,13 @@ def note(record: Record, cached: bool) -> Note:
 
 def table(rows: Iterable[tuple[str, Note]]) -> str:
     """One row per (cell id, note)."""
-    headers = ["cell", "status", "last %", "best %", "filters", "seconds"]
+    headers = ["cell", "status", "last %", "best %", "kept", "seconds"]
     body = [_row(name, said) for name, said in rows]
     return tabulate(body, headers=headers, disable_numparse=True, colalign=("left", "left", *["right"] * 4))
 
 
 def _row(name: str, said: Note) -> list[str]:
-    kept = "" if said.filters_kept is None else f"{said.filters_kept}/{said.filters_total}"
+    kept = "" if said.kept is None else f"{said.kept}/{said.total}"
     numbers: list[Any] = [said.test_accuracy_last, said.test_accuracy_best]
     seconds = "" if said.seconds is None else f"{said.seconds:.1f}"
     return [name, _word(said), *("" if n is None else f"{n:.2f}" for n in numbers), kept, seconds]

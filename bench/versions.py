@@ -12,7 +12,17 @@ from pathlib import Path
 from bench.cell import BASE, Cell
 from bench.names import unknown
 from bench.scores import UNIFORM
-from pruning.versions import AUGMENTATION, DATASETS, MASKS, MODELS, SCORES, SURGERY, TRAINING
+from pruning.versions import (
+    ANALYSIS,
+    AUGMENTATION,
+    DATASETS,
+    MASKS,
+    MODELS,
+    SCORES,
+    SURGERY,
+    TRAINING,
+    WEIGHT_SCORES,
+)
 
 
 def versions(cell: Cell, references: Mapping[str, str]) -> dict[str, int | str]:
@@ -27,7 +37,8 @@ def versions(cell: Cell, references: Mapping[str, str]) -> dict[str, int | str]:
         "training": TRAINING,
     }
     if cell.score != BASE:
-        values |= {"score": score_version(cell.score, references), "masks": MASKS, "surgery": SURGERY}
+        values |= {"score": score_version(cell.score, references, cell.granularity), "masks": MASKS}
+        values |= {"analysis": ANALYSIS} if cell.granularity == "weights" else {"surgery": SURGERY}
     return values
 
 
@@ -36,16 +47,18 @@ def _source_version(reference: str) -> str:
     return f"{reference}@{hashlib.sha256(source_file(reference).read_bytes()).hexdigest()[:8]}"
 
 
-def score_version(name: str, references: Mapping[str, str]) -> int | str:
+def score_version(name: str, references: Mapping[str, str], granularity: str = "filters") -> int | str:
     """The version of a score; a user's is ``module:function@`` and 8 hex digits of its source file."""
     if name in references:
         return _source_version(references[name])
+    if granularity == "weights":
+        return _lookup("score of weights", name, WEIGHT_SCORES)
     return _lookup("score", "random" if name == UNIFORM else name, SCORES)
 
 
 def is_current(cell: Cell, recorded: Mapping[str, int | str]) -> bool:
     """Whether ``cell`` would get the versions ``recorded`` today; a user's own score counts as it was run."""
-    own = cell.score not in (BASE, UNIFORM, *SCORES)
+    own = cell.score not in (BASE, UNIFORM, *(WEIGHT_SCORES if cell.granularity == "weights" else SCORES))
     now = versions(replace(cell, score="random") if own else cell, {})
     return {**now, **({"score": recorded.get("score", "")} if own else {})} == dict(recorded)
 

@@ -60,3 +60,15 @@ def integer_percentages(amount: Amount, rounds: int, schedule: Schedule = "relea
         percent = floor(percent * (1 - ratio))
         left.append(percent)
     return left
+
+
+def densities(amount: Amount, iterations: int) -> list[Fraction]:
+    """Fraction pruned after each of ``iterations`` that leave (1 - amount)^(n/N) after n of N, the last one exactly.
+
+    Frankle et al. 2021, appendix D.1, which prints sparsities s^(n/N) where densities are meant. Raises ValueError.
+    """
+    if iterations < 1:
+        raise ValueError(f"iterations is {iterations}; it must be at least 1")
+    whole = exact(amount)
+    before = (Fraction(1 - float(1 - whole) ** (n / iterations)) for n in range(1, iterations))
+    return [*(min(gone, whole) for gone in before), whole]

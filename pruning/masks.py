@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from math import ceil
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
@@ -56,24 +57,39 @@ def ranked(
     its elements use up two entries each and go as soon as their first entry does. Raises ValueError where ``number``
     reaches into what stays, or a score that matters is not finite.
     """
-    entries, first = [], []
-    for name, score in scores.items():
-        entry = score.detach().double().cpu().flatten()
-        if not torch.isfinite(entry[~gone[name].cpu().flatten()]).all():
-            raise ValueError(f"the scores of {name} are not all finite, so they cannot be ranked")
-        entry = entry.masked_fill(stays[name].cpu().flatten(), torch.inf)
-        entry = entry.masked_fill(gone[name].cpu().flatten(), -torch.inf)
-        entries += [entry, entry] if name in duplicated else [entry]
-        first += [True, False] if name in duplicated else [True]
-    ranking = torch.cat(entries)
-    if number > int((ranking < torch.inf).sum()):
-        raise ValueError(f"{number} entries cannot be pruned: only {int((ranking < torch.inf).sum())} may go")
-    keep = torch.ones(ranking.numel(), dtype=torch.bool)
-    keep[torch.argsort(ranking, stable=True)[:number]] = False
-    parts = (part for part, counts in zip(torch.split(keep, [len(e) for e in entries]), first, strict=True) if counts)
-    return {
-        name: part.view(score.shape).to(score.device) for (name, score), part in zip(scores.items(), parts, strict=True)
+    # Half the memory, and a selection ten times as fast, where single precision orders the scores no differently.
+    single = all(score.dtype == torch.float32 for score in scores.values())
+    entries = {
+        name: _entries(name, score.detach().to("cpu", torch.float32 if single else torch.float64), gone, stays)
+        for name, score in scores.items()
     }
+    names = [name for name in scores for _ in range(1 + (name in duplicated))]
+    ranking = torch.cat([entries[name] for name in names])
+    room = int((ranking < torch.inf).sum())
+    if number > room:
+        raise ValueError(f"{number} entries cannot be pruned: only {room} may go")
+    parts = torch.split(_without_lowest(ranking, number), [len(entries[name]) for name in names])
+    first = dict(reversed(list(zip(names, parts, strict=True))))
+    return {name: first[name].view(score.shape).to(score.device) for name, score in scores.items()}
+
+
+def _entries(name: str, score: Tensor, gone: Mapping[str, Tensor], stays: Mapping[str, Tensor]) -> Tensor:
+    """What a tensor enters the ranking with: its scores, below them all what is gone, and above them what stays."""
+    entry, out = score.flatten(), gone[name].cpu().flatten()
+    if not (torch.isfinite(entry) | out).all():
+        raise ValueError(f"the scores of {name} are not all finite, so they cannot be ranked")
+    return entry.masked_fill(stays[name].cpu().flatten(), torch.inf).masked_fill_(out, -torch.inf)
+
+
+def _without_lowest(ranking: Tensor, number: int) -> Tensor:
+    """False for the ``number`` lowest, of equals the first; in linear time, as sorting 25 million takes seconds."""
+    if number == 0:
+        return torch.ones_like(ranking, dtype=torch.bool)
+    last: float = np.partition(ranking.numpy(), number - 1)[number - 1].item()
+    keep = ranking > last
+    equals = (ranking == last).nonzero().squeeze(1)
+    keep[equals[number - int((ranking < last).sum()) :]] = True
+    return keep
 
 
 def kept_by_floor(
@@ -82,8 +98,8 @@ def kept_by_floor(
     """True for what must stay: all of ``protected`` tensors, and of every other the highest that the floor keeps."""
     stays = {}
     for name, score in scores.items():
-        if name in protected:
-            stays[name] = alive[name].clone()
+        if name in protected or floor is None:
+            stays[name] = alive[name] & (name in protected)
             continue
         candidates = alive[name].flatten().nonzero().squeeze(1)
         order = torch.argsort(score.detach().flatten()[candidates].double(), stable=True)
@@ -146,11 +162,11 @@ def zero_(net: nn.Module, mask: Mapping[str, Tensor]) -> None:
     parameters, modules = dict(net.named_parameters()), dict(net.named_modules())
     for name, keep in mask.items():
         if name in parameters:
-            _check_fits(name, keep, parameters[name].shape)
+            check_fits(name, keep, parameters[name].shape)
             parameters[name].mul_(keep.to(parameters[name].device))
         elif name in modules:
             for parameter in _rows_of(name, modules[name]):
-                _check_fits(name, keep, parameter.shape[:1])
+                check_fits(name, keep, parameter.shape[:1])
                 parameter[~keep.to(parameter.device)] = 0
         else:
             raise KeyError(f"the network has no parameter or module called {name!r}")
@@ -170,7 +186,8 @@ def _rows_of(name: str, module: nn.Module) -> list[nn.Parameter]:
     return list(own.values())
 
 
-def _check_fits(name: str, keep: Tensor, shape: torch.Size) -> None:
+def check_fits(name: str, keep: Tensor, shape: torch.Size) -> None:
+    """Raises ValueError where ``keep`` is no bool tensor of ``shape``, the mask that ``name`` needs."""
     if keep.dtype != torch.bool or keep.shape != shape:
         raise ValueError(
             f"the mask of {name} must be a bool tensor of shape {list(shape)}, not {keep.dtype} {list(keep.shape)}"

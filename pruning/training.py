@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
+from torch.optim.sgd import sgd as functional_sgd
 
 from pruning import data
 from pruning.data import Augmentation, Split
@@ -36,8 +37,8 @@ class Recipe:
     weight_decay: float = 1e-4  # on every parameter, batch norm and biases included
     temperature: float = 5.0
     augmentation: Augmentation = "crop_flip"
-    mean: float = 0.5
-    std: float = 0.5
+    mean: float | tuple[float, ...] = 0.5  # of every channel, or one for each
+    std: float | tuple[float, ...] = 0.5
     precision: Precision = "fp32"
 
 
@@ -71,6 +72,26 @@ def restore_velocity(net: nn.Module, optimizer: torch.optim.SGD, saved: Mapping[
             layout = torch.preserve_format
             buffer = torch.empty_like(parameter, memory_format=layout, requires_grad=False).copy_(saved[name])
             optimizer.state[parameter]["momentum_buffer"] = buffer
+
+
+def update(parameters: Mapping[str, nn.Parameter], velocity: Mapping[str, Tensor], recipe: Recipe, lr: float) -> None:
+    """The step of :func:`sgd`, in place, without what an optimizer does around it; by parameter name.
+
+    ``velocity`` is not read where the recipe has no momentum. Parameters without a gradient stay as they are.
+    """
+    moved = {name: parameter for name, parameter in parameters.items() if parameter.grad is not None}
+    functional_sgd(
+        list(moved.values()),
+        [parameter.grad for parameter in moved.values() if parameter.grad is not None],
+        [velocity[name] for name in moved] if recipe.momentum else [],
+        fused=True,
+        lr=lr,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        dampening=0.0,
+        nesterov=False,
+        maximize=False,
+    )
 
 
 def place(net: nn.Module, device: str | torch.device) -> nn.Module:
@@ -131,11 +152,21 @@ def inputs(
         split,
         index,
         augmentation="none" if generator is None else recipe.augmentation,
-        mean=[recipe.mean] * channels,
-        std=[recipe.std] * channels,
+        mean=per_channel(recipe.mean, channels),
+        std=per_channel(recipe.std, channels),
         generator=generator,
     )
-    return (images if _channels_last(net) else images.contiguous()), labels
+    return laid_out(images, net), labels
+
+
+def laid_out(images: Tensor, net: nn.Module) -> Tensor:
+    """``images`` [B, C, H, W], given in channels-last memory, in the layout of ``net``."""
+    return images if _channels_last(net) else images.contiguous()
+
+
+def per_channel(value: float | tuple[float, ...], channels: int) -> tuple[float, ...]:
+    """A mean or deviation of a :class:`Recipe` for each of ``channels``."""
+    return value if isinstance(value, tuple) else (value,) * channels
 
 
 def forward(net: nn.Module, images: Tensor, recipe: Recipe) -> Tensor:

@@ -20,7 +20,35 @@ SCORES: dict[str, int] = {
     "fisher": 1,
     "bn_scale": 1,
 }
-MODELS: dict[str, int] = {"vgg13": 1, "mobilenet_v1": 1, "resnet56": 1}
+WEIGHT_SCORES: dict[str, int] = {
+    "random": 1,
+    "magnitude": 1,
+    "snip": 1,
+    "grasp": 1,
+    "grasp_class_split": 1,
+    "abs_grasp": 1,
+    "synflow": 1,
+}
+"""Of single weights; those of the same name above are of filters."""
+
+MODELS: dict[str, int] = {
+    "vgg13": 1,
+    "mobilenet_v1": 1,
+    "resnet56": 1,
+    "lenet300_100": 1,
+    "resnet20": 1,
+    "vgg11": 1,
+    "vgg16": 1,
+    "vgg19": 1,
+    "vgg2_16": 1,
+    "wrn14_8": 1,
+    "wrn14_10": 1,
+    "wrn20_8": 1,
+    "wrn32_2": 1,
+    "resnet18": 1,
+    "resnet50": 1,
+    "resnet18_modified": 1,
+}
 DATASETS: dict[str, int] = {
     "digits": 1,
     "cifar10": 1,
@@ -28,8 +56,11 @@ DATASETS: dict[str, int] = {
     "mnist": 1,
     "tiny_imagenet": 1,
     "tiny_imagenet_subset": 1,
+    "imagenet": 1,
 }
 AUGMENTATION = 1
 TRAINING = 1
 MASKS = 1
 SURGERY = 1
+ANALYSIS = 1
+"""What is read off a mask: collapsed neurons, weights that lie on a path."""

@@ -25,7 +25,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Filters of one prunable layer that are left at the end."""
+    """Filters of one prunable layer, or weights of one tensor, that are left at the end."""
 
     name: str
     kept: int
@@ -41,12 +41,23 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     test_loss_last: float | None
     train_accuracy_last: float | None
     train_loss_last: float | None
-    filters_pruned: int
-    filters_total: int
-    params: int
+    filters_pruned: int | None = None  # where filters are pruned
+    filters_total: int | None = None
+    weights_pruned: int | None = None  # where weights are pruned: of convolutions and linear layers
+    weights_total: int | None = None
+    params: int  # that are left, like the multiply-adds below
     params_dense: int
     macs: int  # multiply-adds per image of convolutions and linear layers that are left
     macs_dense: int
+
+
+class MaskFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a mask over weights does. A neuron is an output channel, or a hidden unit where nothing is convolved."""
+
+    neurons_pruned: int  # all of whose incoming weights are pruned
+    neurons_total: int
+    neuron_curve: list[float]  # share of the neurons whose sparsity is at least 0, 1, ..., 100 percent
+    effective_weights: int  # weights left that lie on a path from an input to a logit
 
 
 class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,6 +109,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     metrics: Metrics | None = None
     curve: Curve = Curve()
     layers: list[Layer] = []
+    mask: MaskFacts | None = None
     costs: Costs = Costs()
     environment: Environment
     data: DataFacts | None = None

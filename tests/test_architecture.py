@@ -14,7 +14,8 @@ CATALOGUE = (
     "bench", "bench.cell", "bench.cost", "bench.cost_model", "bench.names", "bench.options", "bench.places",
     "bench.profiles", "bench.progress", "bench.protocol", "bench.queue", "bench.scores", "bench.selection",
     "bench.settings", "bench.state", "bench.suites", "bench.suites.gradient_flow",
-    "bench.suites.gradient_flow_claims", "bench.versions",
+    "bench.suites.gradient_flow_claims", "bench.suites.missing_the_mark", "bench.suites.missing_the_mark_grids",
+    "bench.versions",
 )  # fmt: skip
 
 
@@ -70,8 +71,8 @@ def test_the_catalogue_knows_itself_the_records_and_one_table_of_integers():
 EXECUTION = (
     "bench.__main__", "bench.budget", "bench.cache", "bench.commands", "bench.datasets", "bench.device",
     "bench.environment", "bench.executor", "bench.experiment", "bench.line", "bench.marks", "bench.measured",
-    "bench.plan", "bench.plugin", "bench.queue_command", "bench.run_state", "bench.runner", "bench.summary",
-    "bench.test_cells", "bench.together", "bench.width",
+    "bench.plan", "bench.plugin", "bench.queue_command", "bench.run_state", "bench.runner", "bench.sampling",
+    "bench.summary", "bench.test_cells", "bench.together", "bench.width",
 )  # fmt: skip
 
 

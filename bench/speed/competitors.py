@@ -107,8 +107,8 @@ def _resident_batches(split: Split, recipe: Recipe, epoch: int) -> Iterator[tupl
             split,
             index,
             augmentation=recipe.augmentation,
-            mean=[recipe.mean] * channels,
-            std=[recipe.std] * channels,
+            mean=training.per_channel(recipe.mean, channels),
+            std=training.per_channel(recipe.std, channels),
             generator=generator,
         )
         yield images.contiguous(), labels

@@ -4,16 +4,21 @@ Nothing here depends on where the files came from: images are sorted by the SHA-
 split, and the fingerprint of its content, are the same for torchvision's layout and for plain arrays.
 """
 
-from pruning.data.augment import Augmentation, batch, crop_flip, crop_flip_at, normalised
+from pruning.data.augment import Augmentation, batch, crop_flip, crop_flip_at, flip_crop, flip_crop_at, normalised
+from pruning.data.constants import IMAGENET, MNIST, Constants
 from pruning.data.dataset import Dataset, Split
 from pruning.data.download import download
 from pruning.data.errors import DataError, MissingData
+from pruning.data.resized_crop import resized_crop_flip, resized_crop_flip_at
 from pruning.data.sampling import class_balanced, generator, permutation, shuffled
 from pruning.data.sources import NAMES, load
 
 __all__ = [
+    "IMAGENET",
+    "MNIST",
     "NAMES",
     "Augmentation",
+    "Constants",
     "DataError",
     "Dataset",
     "MissingData",
@@ -23,9 +28,13 @@ __all__ = [
     "crop_flip",
     "crop_flip_at",
     "download",
+    "flip_crop",
+    "flip_crop_at",
     "generator",
     "load",
     "normalised",
     "permutation",
+    "resized_crop_flip",
+    "resized_crop_flip_at",
     "shuffled",
 ]

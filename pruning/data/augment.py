@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from pruning.data.dataset import Split
+from pruning.data.resized_crop import resized_crop_flip
 
-Augmentation = Literal["none", "crop_flip"]
+Augmentation = Literal["none", "crop_flip", "flip_crop", "resized_crop_flip", "flip_shift"]
 
 
 def batch(
@@ -30,12 +31,13 @@ def batch(
     """
     if augmentation == "none":
         images = split.images.index_select(0, index)
-    elif augmentation != "crop_flip":
-        raise ValueError(f"there is no augmentation {augmentation!r}; choose 'none' or 'crop_flip'")
+    elif augmentation not in AUGMENTATIONS:
+        known = " or ".join(map(repr, ("none", *AUGMENTATIONS)))
+        raise ValueError(f"there is no augmentation {augmentation!r}; choose {known}")
     elif generator is None:
-        raise ValueError("augmentation 'crop_flip' draws random numbers; give it a generator")
+        raise ValueError(f"augmentation {augmentation!r} draws random numbers; give it a generator")
     else:
-        images = crop_flip(split.images, index, generator)
+        images = AUGMENTATIONS[augmentation](split.images, index, generator)
     return normalised(images, mean, std, dtype), split.labels.index_select(0, index)
 
 
@@ -85,6 +87,25 @@ def crop_flip(images: Tensor, index: Tensor, generator: torch.Generator, padding
 
 def crop_flip_at(images: Tensor, index: Tensor, offsets: Tensor, flips: Tensor, padding: int = 4) -> Tensor:
     """Crop and flip with given top and left offsets [B, 2] into the padded images and flips [B], 1 to flip."""
+    # A flipped crop is the crop, from the other side, of the flipped image.
+    left = torch.where(flips == 1, 2 * padding - offsets[:, 1], offsets[:, 1])
+    return flip_crop_at(images, index, torch.stack((offsets[:, 0], left), dim=1), flips, padding)
+
+
+def flip_crop(images: Tensor, index: Tensor, generator: torch.Generator, padding: int = 4) -> Tensor:
+    """The images at `index` [B], each flipped with probability 1/2, then cropped at random from its zero-padded self.
+
+    open_lth's order for CIFAR-10, and the modified TinyImageNet's flip and shift by up to 4 pixels (PROTOCOLS B.2).
+    Offsets to the left and to the right are equally likely, so the distribution is that of :func:`crop_flip`; the
+    numbers drawn differ, as flips come first. Arguments and result are the same.
+    """
+    flips = torch.randint(2, (len(index),), generator=generator, device=images.device)
+    offsets = torch.randint(2 * padding + 1, (len(index), 2), generator=generator, device=images.device)
+    return flip_crop_at(images, index, offsets, flips, padding)
+
+
+def flip_crop_at(images: Tensor, index: Tensor, offsets: Tensor, flips: Tensor, padding: int = 4) -> Tensor:
+    """Flip and crop with given flips [B], 1 to flip, and top and left offsets [B, 2] into the padded flipped images."""
     _, height, width, channels = images.shape
     count, padded_height, padded_width = len(index), height + 2 * padding, width + 2 * padding
     chosen = images.index_select(0, index)
@@ -92,11 +113,21 @@ def crop_flip_at(images: Tensor, index: Tensor, offsets: Tensor, flips: Tensor, 
     inside = both[:, :, padding : padding + height, padding : padding + width]
     inside[0] = chosen
     inside[1] = chosen.flip(2)
-    # A flipped crop is the crop, from the other side, of the flipped image.
-    top, left = offsets[:, 0], torch.where(flips == 1, 2 * padding - offsets[:, 1], offsets[:, 1])
     source = torch.arange(count, device=images.device) + count * flips
-    first_row = (source * padded_height + top) * padded_width + left
+    first_row = (source * padded_height + offsets[:, 0]) * padded_width + offsets[:, 1]
     starts = first_row[:, None] + padded_width * torch.arange(height, device=images.device)
     # Every run of `width` pixels, overlapping: a row of a crop is then one contiguous copy, faster than pixel by pixel.
     runs = both.as_strided((both.numel() // channels - width + 1, width * channels), (channels, 1))
     return runs.index_select(0, starts.view(-1)).view(count, height, width, channels)
+
+
+Augment = Callable[[Tensor, Tensor, torch.Generator], Tensor]
+"""(images uint8 [N, H, W, C], index int64 [B], generator on their device) to uint8 [B, H, W, C]."""
+
+AUGMENTATIONS: dict[str, Augment] = {
+    "crop_flip": crop_flip,
+    "flip_crop": flip_crop,
+    "resized_crop_flip": resized_crop_flip,
+    "flip_shift": flip_crop,
+}
+"""What each name of :data:`Augmentation` does, except "none"."""

@@ -8,6 +8,7 @@
 
 from pruning.models.architecture import Architecture, Prunable, kept_channels
 from pruning.models.build import build, from_architecture, macs, names, parameters
+from pruning.models.initialisation import initialisations, initialise
 from pruning.models.store import load, save
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "Prunable",
     "build",
     "from_architecture",
+    "initialisations",
+    "initialise",
     "kept_channels",
     "load",
     "macs",

@@ -19,7 +19,8 @@ class Architecture:
     """A description from which a network of the right shape is built: JSON values only.
 
     ``width`` multiplies every channel count and is an exact decimal. ``kept`` names the channels that are left of a
-    layer; a layer that is not in it is whole.
+    layer; a layer that is not in it is whole. ``image_size`` is the side of the images in pixels; only networks that
+    flatten their input need it.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Architecture:
     in_channels: int = 3
     width: str = "1"
     kept: Mapping[str, Kept] = field(default_factory=dict)
+    image_size: int | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -37,6 +39,8 @@ class Architecture:
             raise ValueError(f"width is {self.width!r}; it must be a multiplier above 0 and at most 4, as '0.25'")
         if self.num_classes < 1 or self.in_channels < 1:
             raise ValueError(f"{self.num_classes} classes of {self.in_channels} channels; both must be at least 1")
+        if self.image_size is not None and self.image_size < 1:
+            raise ValueError(f"image_size is {self.image_size}; it must be the images' side in pixels, at least 1")
 
     def channels(self, count: int) -> int:
         """``count`` channels of the published network at this width, at least one."""
@@ -59,6 +63,7 @@ class Architecture:
             "in_channels": self.in_channels,
             "width": self.width,
             "kept": {layer: list(kept) for layer, kept in self.kept.items()},
+            "image_size": self.image_size,
         }
 
     @classmethod

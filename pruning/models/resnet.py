@@ -1,4 +1,4 @@
-"""ResNets for CIFAR, depth 6n + 2, with learned 1x1 shortcuts where the width doubles (PROTOCOLS A.1.1)."""
+"""ResNets for CIFAR, depth 6n + 2, with learned 1x1 shortcuts where the width doubles (PROTOCOLS A.1.1, B.1.1)."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,14 @@ from pruning.models.mobilenet import Stem
 from pruning.models.vgg import norm_axes
 
 _WIDTHS = (16, 32, 64)
-_BLOCKS_PER_STAGE = 9  # depth 56
+_PLANS = {  # blocks in each of the three stages, and what the widths are multiplied by (PROTOCOLS B.1.2)
+    "resnet56": (9, 1),
+    "resnet20": (3, 1),
+    "wrn14_8": (2, 8),
+    "wrn14_10": (2, 10),
+    "wrn20_8": (3, 8),
+    "wrn32_2": (5, 2),
+}
 
 
 class Block(nn.Module):
@@ -49,11 +56,11 @@ class Block(nn.Module):
         return F.relu(_add(_spread(x, self.stream_at, len(self.out)), y, self.branch_at), inplace=True)
 
 
-class ResNet56(nn.Module):
-    """Stem, three stages of nine blocks, average pool, one linear layer.
+class CifarResNet(nn.Module):
+    """Stem, three stages of blocks, average pool, one linear layer: ResNet-20, ResNet-56 and the wide ones.
 
-    All 57 convolutions count as prunable; the stem is protected, as in the released code. The layers are in forward
-    order, a shortcut after its block's two convolutions.
+    All convolutions count as prunable; the stem is protected when filters are, as in the released code. The layers are
+    in forward order, a shortcut after its block's two convolutions.
     """
 
     protected: tuple[str, ...] = ("stem.conv",)
@@ -67,9 +74,10 @@ class ResNet56(nn.Module):
         stream = kept["stem.conv"]
         self.stem = Stem(architecture.in_channels, len(stream))
         stages = []
+        per_stage, _ = _PLANS[architecture.name]
         for stage in range(len(_WIDTHS)):
             blocks = []
-            for i in range(_BLOCKS_PER_STAGE):
+            for i in range(per_stage):
                 name = f"stages.{stage}.{i}"
                 block = Block(stream, kept[f"{name}.conv1"], kept[f"{name}.conv2"], kept.get(f"{name}.shortcut"))
                 stream = block.out
@@ -100,15 +108,17 @@ class ResNet56(nn.Module):
         axes["classifier.weight"] = (None, stream)
         return axes
 
-    def rebuilt(self, architecture: Architecture) -> "ResNet56":
+    def rebuilt(self, architecture: Architecture) -> "CifarResNet":
         """See :class:`pruning.models.architecture.Prunable`."""
-        return ResNet56(architecture)
+        return CifarResNet(architecture)
 
 
 def _filters(architecture: Architecture) -> dict[str, int]:
-    filters = {"stem.conv": architecture.channels(_WIDTHS[0])}
-    for stage, width in enumerate(map(architecture.channels, _WIDTHS)):
-        for i in range(_BLOCKS_PER_STAGE):
+    per_stage, factor = _PLANS[architecture.name]
+    widths = [architecture.channels(factor * width) for width in _WIDTHS]
+    filters = {"stem.conv": widths[0]}
+    for stage, width in enumerate(widths):
+        for i in range(per_stage):
             name = f"stages.{stage}.{i}"
             filters |= {f"{name}.conv1": width, f"{name}.conv2": width}
             if stage > 0 and i == 0:

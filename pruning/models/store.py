@@ -7,16 +7,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from pruning.models.architecture import Architecture, Prunable
+from pruning.models.architecture import Architecture
 from pruning.models.build import from_architecture, names
 from pruning.models.norms import norm_options, set_norm_options
 
 
 def save(net: nn.Module, path: str | os.PathLike[str]) -> None:
     """Write ``net``, pruned or not, to one safetensors file. Raises TypeError for a network without an architecture."""
-    if not isinstance(net, Prunable) or net.architecture.name not in names():
+    architecture = getattr(net, "architecture", None)
+    if not isinstance(architecture, Architecture) or architecture.name not in names():
         raise TypeError(f"{type(net).__name__} has no architecture to save; store its state_dict instead")
-    metadata = {"architecture": json.dumps(net.architecture.to_dict()), "norms": json.dumps(norm_options(net))}
+    metadata = {"architecture": json.dumps(architecture.to_dict()), "norms": json.dumps(norm_options(net))}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
     save_file(tensors, path, metadata=metadata)
 

@@ -1,6 +1,6 @@
 """Mean gradients and exact Hessian-gradient products over a sample, in bounded memory."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -21,7 +21,7 @@ def chunks(model: nn.Module, batches: Iterable[Batch]) -> Iterator[Batch]:
     """
     empty, whole = True, model.training or any(_looks_at_batch(module) for module in model.modules())
     for batch in batches:
-        images, labels = _checked(batch)
+        images, labels = checked(batch)
         empty = empty and not len(images)
         if whole:
             yield images, labels
@@ -35,7 +35,7 @@ def _looks_at_batch(module: nn.Module) -> bool:
     return isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None
 
 
-def _checked(batch: object) -> Batch:
+def checked(batch: object) -> Batch:
     """``batch``, if it is a pair of images and as many labels."""
     expected = "a batch is a pair of tensors: images [N, C, H, W] of floats and labels [N] of integers"
     if not isinstance(batch, tuple | list) or len(batch) != 2 or not all(isinstance(part, Tensor) for part in batch):
@@ -69,27 +69,33 @@ def mean_gradient(model: nn.Module, batches: Iterable[Batch], temperature: float
 def per_batch_gradients(model: nn.Module, batches: Iterable[Batch], temperature: float) -> Iterator[dict[str, Tensor]]:
     """The mean gradient of each batch by itself; of those that hold an image."""
     for batch in batches:
-        if len(_checked(batch)[0]):
+        if len(checked(batch)[0]):
             yield mean_gradient(model, [batch], temperature)
 
 
 def hessian_gradient(model: nn.Module, batches: Iterable[Batch], temperature: float) -> dict[str, Tensor]:
-    """H g of the mean loss over all images, for every parameter; both H and g run over all parameters.
-
-    Exact: g first, in a pass of its own, then the gradient of <g, gradient of the loss> chunk by chunk with g held
-    constant (double backward; forward-over-reverse took 1.2 to 3 times as long on the CPU for the three networks). The
-    network must be twice differentiable where the data is, as ReLU networks are almost everywhere.
-    """
+    """H g of the mean loss over all images, for every parameter; both H and g run over all parameters."""
     batches = list(batches)
-    g = mean_gradient(model, batches, temperature)
-    parameters = dict(model.named_parameters())
+    return hessian_product(model, batches, temperature, mean_gradient(model, batches, temperature))
+
+
+def hessian_product(
+    model: nn.Module, batches: Iterable[Batch], temperature: float, vector: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """H v of the mean loss over all images, for the parameters that ``vector`` names; H runs over these alone.
+
+    Exact: the gradient of <v, gradient of the loss> chunk by chunk with v held constant (double backward;
+    forward-over-reverse took 1.2 to 3 times as long on the CPU for the three networks). The network must be twice
+    differentiable where the data is, as ReLU networks are almost everywhere.
+    """
+    parameters = {name: parameter for name, parameter in model.named_parameters() if name in vector}
     sums = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
     number = 0
     for images, labels in chunks(model, batches):
         loss = total_loss(model, images, labels, temperature)
         slopes = _gradients(loss, parameters.values(), create_graph=True)
-        along = torch.stack([(slope * g[name]).sum() for name, slope in zip(parameters, slopes, strict=True)]).sum()
-        for total, part in zip(sums.values(), _gradients(along, parameters.values()), strict=True):
+        along = torch.stack([(slope * vector[name]).sum() for name, slope in zip(parameters, slopes, strict=True)])
+        for total, part in zip(sums.values(), _gradients(along.sum(), parameters.values()), strict=True):
             total += part
         number += len(images)
     return {name: total / number for name, total in sums.items()}

@@ -12,14 +12,21 @@ from pruning.names import unknown
 from pruning.scores.guard import BNMode
 
 ScoreFunction = Callable[..., Mapping[str, Tensor]]
-"""``(model, batches, *, option, ...) -> {layer: Tensor[channels]}``, asking by name for the options it needs.
+"""``(model, batches, *, option, ...)`` -> scores by name, asking by name for the options it needs.
 
-There are ``layers`` (the prunable modules by name, in forward order), ``temperature`` (of training), ``generator`` (for
-random numbers) and ``initial`` (the parameters at initialisation by name). Low values are pruned first.
+Of filters it returns {layer: Tensor[channels]} and may ask for ``layers`` (the prunable modules by name, in forward
+order), ``temperature`` (of training), ``generator`` (for random numbers) and ``initial`` (the parameters at
+initialisation by name). Of weights it returns {parameter: Tensor of its shape} and may ask for ``parameters`` (the
+prunable weights by name), ``temperature``, ``generator`` and ``image`` (the shape of one). Low values are pruned first.
 """
 
+Granularity = Literal["filters", "weights"]
 Sampling = Literal["none", "shuffled", "class_balanced"]
-OPTIONS = frozenset({"layers", "temperature", "generator", "initial"})
+
+OPTIONS: dict[Granularity, frozenset[str]] = {
+    "filters": frozenset({"layers", "temperature", "generator", "initial"}),
+    "weights": frozenset({"parameters", "temperature", "generator", "image"}),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +38,7 @@ class Score:
     version: int
     sampling: Sampling = "shuffled"
     bn_mode: BNMode = "eval"
+    granularity: Granularity = "filters"
 
     def __call__(self, model: Any, batches: Any, options: Mapping[str, Any]) -> dict[str, Tensor]:
         """The score with those of ``options`` that the function asks for."""
@@ -42,23 +50,33 @@ class Score:
         return option in taken or any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
 
 
-_SCORES: dict[str, Score] = {}
+_SCORES: dict[str, dict[Granularity, Score]] = {}
 
 
 def register(
-    name: str, *, sampling: Sampling = "shuffled", bn_mode: BNMode = "eval", version: int | None = None
+    name: str,
+    *,
+    granularity: Granularity = "filters",
+    sampling: Sampling = "shuffled",
+    bn_mode: BNMode = "eval",
+    version: int | None = None,
 ) -> Callable[[ScoreFunction], ScoreFunction]:
-    """Decorate a function to make it the score called ``name``.
+    """Decorate a function to make it the score of filters, or of weights, called ``name``.
 
-    The same function defined again, as in a notebook, takes its own place. Raises ValueError where the name is taken by
-    another or the function asks for an option that does not exist.
+    One name may stand for a score of each. The same function defined again, as in a notebook, takes its own place.
+    Raises ValueError where the name is taken by another or the function asks for an option that does not exist.
     """
 
     def decorate(function: ScoreFunction) -> ScoreFunction:
-        if name in _SCORES and _home(_SCORES[name].function) != _home(function):
+        others = _SCORES.get(name, {})
+        if granularity in others and _home(others[granularity].function) != _home(function):
             raise ValueError(f"a score called {name!r} is registered already; choose another name")
-        number = versions.SCORES.get(name, 1) if version is None else version
-        _SCORES[name] = from_function(function, name, version=number, sampling=sampling, bn_mode=bn_mode)
+        known = versions.SCORES if granularity == "filters" else versions.WEIGHT_SCORES
+        number = known.get(name, 1) if version is None else version
+        score = from_function(
+            function, name, granularity=granularity, version=number, sampling=sampling, bn_mode=bn_mode
+        )
+        _SCORES[name] = {**others, granularity: score}
         return function
 
     return decorate
@@ -72,31 +90,65 @@ def from_function(
     function: ScoreFunction,
     name: str,
     *,
+    granularity: Granularity = "filters",
     version: int = 1,
     sampling: Sampling = "shuffled",
     bn_mode: BNMode = "eval",
 ) -> Score:
     """``function`` as a score. Raises ValueError where it asks for an option that does not exist."""
+    options = _options(granularity)
     parameters = list(inspect.signature(function).parameters.values())
     for parameter in parameters[2:]:
         required = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
-        if required and parameter.name not in OPTIONS:
-            raise ValueError(f"score {name} asks for {parameter.name!r}; it may ask for {', '.join(sorted(OPTIONS))}")
-    return Score(name=name, function=function, version=version, sampling=sampling, bn_mode=bn_mode)
+        if required and parameter.name not in options:
+            raise ValueError(f"score {name} asks for {parameter.name!r}; it may ask for {', '.join(sorted(options))}")
+    return Score(
+        name=name, function=function, version=version, sampling=sampling, bn_mode=bn_mode, granularity=granularity
+    )
+
+
+def _options(granularity: Granularity) -> frozenset[str]:
+    if granularity not in OPTIONS:
+        raise ValueError(f"granularity is {granularity!r}; it must be 'filters' or 'weights'")
+    return OPTIONS[granularity]
 
 
 def of_function(function: ScoreFunction) -> Score | None:
     """The registered score whose function this is, if there is one."""
-    return next((score for score in _SCORES.values() if score.function is function), None)
+    every = (score for scores in _SCORES.values() for score in scores.values())
+    return next((score for score in every if score.function is function), None)
 
 
-def get(name: str) -> Score:
-    """The score called ``name``. Raises ValueError with the nearest name where there is none."""
+def get(name: str, granularity: Granularity = "filters") -> Score:
+    """The score of filters, or of weights, called ``name``.
+
+    Raises ValueError with the nearest name where there is none, or with the granularity that there is.
+    """
+    known = names(granularity)
+    if name in known:
+        return _SCORES[name][granularity]
     if name in _SCORES:
-        return _SCORES[name]
-    raise unknown("score", name, _SCORES)
+        raise _other(next(iter(_SCORES[name].values())), granularity)
+    raise unknown("score" if granularity == "filters" else "score of weights", name, known)
 
 
-def names() -> list[str]:
-    """All registered names."""
-    return list(_SCORES)
+def resolved(score: str | Score, granularity: Granularity) -> Score:
+    """``score``, looked up where it is a name. Raises ValueError where it is none of ``granularity``."""
+    if isinstance(score, str):
+        return get(score, granularity)
+    if score.granularity != granularity:
+        raise _other(score, granularity)
+    return score
+
+
+def _other(score: Score, granularity: Granularity) -> ValueError:
+    function = "filter_scores" if score.granularity == "filters" else "weight_scores"
+    return ValueError(
+        f"score {score.name} is one of {score.granularity}, and {granularity} are to be scored; use scores.{function}"
+    )
+
+
+def names(granularity: Granularity = "filters") -> list[str]:
+    """All registered names of scores of filters, or of weights."""
+    _options(granularity)
+    return [name for name, scores in _SCORES.items() if granularity in scores]

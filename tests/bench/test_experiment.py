@@ -18,9 +18,10 @@ import torch
 
 from bench import experiment
 from bench.cache import StageCache
-from bench.cell import Cell
+from bench.cell import END, Cell
 from bench.profiles import PROFILES
 from bench.progress import OutOfBudget, Progress, silent
+from bench.suites.gradient_flow import MODELS
 from bench.versions import versions
 from pruning import data, models
 from results.record import Record
@@ -47,7 +48,7 @@ def numbers(record: Record) -> tuple:
     return record.metrics, record.curve, record.layers
 
 
-@pytest.mark.parametrize("model", list(models.names()))
+@pytest.mark.parametrize("model", MODELS)
 def test_a_pruned_cell_is_pruned_exactly_and_trained_to_the_end(model, tmp_path):
     record = run(tmp_path, tiny.cell("abs_grasp", model, amount="0.55"))
     assert record.status == "done"
@@ -188,11 +189,11 @@ def test_distance_from_init_is_measured_from_where_the_run_started(tmp_path, mon
 
 @pytest.mark.parametrize("change", [{"ablation": "shuffle"}, {"granularity": "weights"}])
 def test_a_cell_that_nothing_here_can_run_is_refused(change, tmp_path):
-    with pytest.raises(ValueError, match="only filters can be pruned here, and there are no ablations"):
+    with pytest.raises(ValueError, match="suite gradient_flow prunes filters, and there are no ablations of those"):
         run(tmp_path, replace(tiny.cell("loss"), **change))
 
 
-@pytest.mark.parametrize("model", list(models.names()))
+@pytest.mark.parametrize("model", MODELS)
 def test_the_released_protocol_runs_and_prunes_other_filters(model, tmp_path):
     quirks = dict.fromkeys(("schedule", "total", "floor", "counting", "revival"), "released")
     released = run(tmp_path, tiny.cell("grasp_t1", model, rounds=3), profile=tiny.profile(**quirks))
@@ -284,5 +285,6 @@ def test_kill_9_in_the_middle_then_the_same_command_gives_the_same_record(tmp_pa
 def test_every_profile_has_a_plan_for_every_cell():
     for profile in PROFILES.values():
         for cell in profile.cells():
-            stages = experiment.plan(cell, profile.protocol)
-            assert sum(isinstance(stage, experiment.Train) for stage in stages) == profile.protocol.epochs
+            stages = experiment.plan(cell, profile.protocol_of(cell), images=50_000)
+            epochs = sum(isinstance(stage, experiment.Train) for stage in stages)
+            assert epochs == profile.protocol_of(cell).epochs * (2 if cell.at == END else 1) + (cell.at == 50)

@@ -20,6 +20,7 @@ from bench.speed.roofline import Convolution, Device, Floor, Work
 from bench.speed.sizes import FULL, TINY
 from bench.speed.textbook_scores import TEXTBOOK, Sample
 from bench.speed.textbook_surgery import rebuilt, threshold_mask
+from bench.suites.gradient_flow import MODELS
 from pruning import amounts, data, masks, models, scores, surgery, training
 from pruning.data import Split
 from pruning.rounds import FLOOR
@@ -249,7 +250,7 @@ def test_the_textbook_leaves_each_layer_its_share():
     assert all(torch.equal(mask[name], keep) for name, keep in ours.items())
 
 
-@pytest.mark.parametrize("model", models.names())
+@pytest.mark.parametrize("model", MODELS)
 def test_the_textbook_keeps_the_filters_that_we_keep_and_builds_the_same_network(model):
     net = networks.network(model, "dense", "0.25")
     found, stays, amount = scores.filter_scores("magnitude", net, []), networks.protected(net), networks.amount(model)
@@ -373,7 +374,7 @@ def test_floors_of_the_papers_networks(model, flop, gigabytes):
     assert roofline.traffic(work, 128, 2) == pytest.approx(gigabytes * 1e9, rel=2e-2)
 
 
-@pytest.mark.parametrize("model", models.names())
+@pytest.mark.parametrize("model", MODELS)
 def test_shapes_count_what_the_flop_counter_counts(model):
     net = networks.network(model, "pruned", "0.5")
     assert roofline.work(networks.shapes(net, (3, 32, 32))).macs == models.macs(net, (3, 32, 32))

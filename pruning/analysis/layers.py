@@ -1,0 +1,36 @@
+"""The layers whose weights a mask may name, and how many of their weights it keeps."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from pruning.names import unknown
+
+_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+
+
+def layer_counts(mask: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
+    """{name: (weights kept, weights there were)} in the order of ``mask`` (Figure 15 of Frankle et al. 2021)."""
+    return {name: (int(keep.sum()), keep.numel()) for name, keep in mask.items()}
+
+
+def fitted(net: nn.Module, mask: Mapping[str, Tensor]) -> dict[str, nn.Parameter]:
+    """Every weight of a convolution or linear layer of ``net``, by name, in forward (registration) order.
+
+    Raises ValueError where ``mask`` names anything else, or a part of it is no bool tensor of its weight's shape.
+    """
+    modules, weights = dict(net.named_modules()), {}
+    for name, parameter in net.named_parameters():
+        owner, _, kind = name.rpartition(".")
+        if kind == "weight" and isinstance(modules[owner], _LAYERS):
+            weights[name] = parameter
+    for name, keep in mask.items():
+        if name not in weights:
+            raise unknown("weight of a convolution or linear layer", name, weights)
+        if keep.dtype != torch.bool or keep.shape != weights[name].shape:
+            raise ValueError(
+                f"the mask of {name} must be a bool tensor of shape {list(weights[name].shape)}, "
+                f"not {keep.dtype} {list(keep.shape)}"
+            )
+    return weights

@@ -1,0 +1,95 @@
+"""Trivial, matching and extreme sparsities of a network, from records (Frankle et al. 2021, section 3)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from bench.cell import level_amount
+from bench.suites.missing_the_mark import AFTER, RANDOM, Method, Network, base
+from reports.weights.evidence import Evidence
+
+TOLERANCE = 0.2
+"""Points below the unpruned network that still are full accuracy, means over seeds on both sides.
+
+The paper says of no number what it takes for full. This is half of 0.4 points, the smallest difference between methods
+that its section 4 speaks of; and where runs vary by 0.2 points it is a little more than one standard error of the
+difference between two means of three.
+"""
+_EXACT = 1e-9
+"""Sums of floats that are equal on paper differ by less."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The highest level at which a method keeps full accuracy, 0 where it does so at none.
+
+    ``except_at`` are lower levels at which it does not: means over few seeds vary.
+    """
+
+    level: int
+    except_at: tuple[int, ...] = ()
+
+    @property
+    def percent(self) -> float:
+        """The sparsity of that level in percent."""
+        return 100 * float(level_amount(self.level)) if self.level else 0.0
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Where the ranges of a network end; None where runs that decide it are missing.
+
+    Trivial sparsities are those at which random pruning at initialisation keeps full accuracy, matching ones those at
+    which magnitude pruning after training does; beyond them a sparsity is extreme.
+    """
+
+    network: Network
+    tolerance: float
+    dense: float | None  # mean accuracy of the unpruned network, percent
+    trivial: Reach | None
+    matching: Reach | None
+
+
+def ranges(evidence: Evidence, network: Network, tolerance: float = TOLERANCE) -> Ranges:
+    """The ranges of ``network`` on the levels that its grid has; ``tolerance`` is in points of accuracy."""
+    dense = list(evidence.accuracy(base(network, 0)).values())
+    return Ranges(
+        network,
+        tolerance,
+        fmean(dense) if dense else None,
+        reach(evidence, network, RANDOM, tolerance),
+        reach(evidence, network, AFTER, tolerance),
+    )
+
+
+def reach(evidence: Evidence, network: Network, method: Method, tolerance: float = TOLERANCE) -> Reach | None:
+    """How far ``method`` keeps full accuracy; None where levels without a run, or the dense runs, leave it open.
+
+    A level at which a run diverged is not one of full accuracy, whatever the other runs reach.
+    """
+    dense = list(evidence.accuracy(base(network, 0)).values())
+    if not dense:
+        return None
+    least = fmean(dense) - tolerance - _EXACT
+    found = {level: _full(evidence, network, method, level, least) for level in sorted(network.levels)}
+    highest = max((level for level, full in found.items() if full), default=0)
+    if any(full is None and level > highest for level, full in found.items()):
+        return None
+    return Reach(highest, _levels(found, highest))
+
+
+def _full(evidence: Evidence, network: Network, method: Method, level: int, least: float) -> bool | None:
+    cell = method.cell(network, level_amount(level), 0)
+    if evidence.diverged(cell):
+        return False
+    values = list(evidence.accuracy(cell).values())
+    return fmean(values) >= least if values else None
+
+
+def _levels(found: dict[int, bool | None], highest: int) -> tuple[int, ...]:
+    return tuple(level for level, full in found.items() if full is False and level < highest)
+
+
+def percents(levels: Sequence[int]) -> str:
+    """``20.0, 36.0``: the sparsities of ``levels`` in percent."""
+    return ", ".join(f"{100 * float(level_amount(level)):.1f}" for level in levels)

@@ -1,0 +1,78 @@
+"""Colours, markers and lines of the second suite's curves: the paper's colours, told apart without them too."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bench.suites.missing_the_mark import (
+    ABS_GRASP,
+    AFTER,
+    GRASP,
+    ITERATIVE_SNIP,
+    LTR,
+    MAGNITUDE,
+    RANDOM,
+    SNIP,
+    SPLIT_GRASP,
+    SYNFLOW,
+    Method,
+)
+
+Line = str | tuple[float, tuple[float, ...]]
+DASHED: Line = (0, (4, 1.5))
+DOTTED: Line = (0, (1, 1.2))
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a curve is drawn: no two of a chart share colour, marker or, where they are alike, line."""
+
+    colour: str
+    marker: str
+    line: Line = "-"
+
+    @property
+    def plotted(self) -> dict[str, Any]:
+        """As matplotlib takes it."""
+        return {"color": self.colour, "marker": self.marker, "linestyle": self.line}
+
+
+DENSE = "0.45"
+
+METHODS = {
+    RANDOM: Style("#E69F00", "X", DOTTED),
+    MAGNITUDE: Style("#009E73", "o"),
+    SNIP: Style("#CC3311", "s"),
+    GRASP: Style("#8E44AD", "^"),
+    SYNFLOW: Style("#7B4A1E", "D"),
+    AFTER: Style("#0072B2", "v", DASHED),
+    LTR: Style("#33A7E0", "P", DASHED),
+    ITERATIVE_SNIP: Style("#117733", "h", DASHED),
+    ABS_GRASP: Style("#C06BD0", ">", DASHED),
+    SPLIT_GRASP: Style("#2C3E70", "<", DOTTED),
+}
+"""Green, red, purple, brown, blue and orange are those of results/published/figures.csv; the rest it does not name."""
+
+ABLATIONS = {
+    "none": Style("#0072B2", "o"),
+    "shuffle": Style("#E69F00", "s", DASHED),
+    "reinit": Style("#009E73", "^", DASHED),
+    "invert": Style("#CC3311", "v", DOTTED),
+    "unit_variance": Style("#8E44AD", "D", DASHED),
+    "unit_variance_score": Style("#C06BD0", "P", DOTTED),
+}
+"""Of one method beside its unmodified self."""
+
+
+def style(method: Method, among: tuple[Method, ...]) -> Style:
+    """How ``method`` is drawn in a panel of the methods ``among``.
+
+    In a panel of one method an ablation has its own colour, and so it has beside the unmodified method; alone it stands
+    for the method and has its colour.
+    """
+    own = replace(method, ablation="none")
+    alone = all(replace(other, ablation="none") == own for other in among)
+    if len(among) > 1 and alone:
+        return ABLATIONS[method.ablation]
+    if method.ablation != "none" and own in among:
+        return ABLATIONS[method.ablation]
+    return METHODS[own]

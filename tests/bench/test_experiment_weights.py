@@ -1,0 +1,238 @@
+"""Cells that prune weights, really trained, on a few small digits."""
+
+import itertools
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+
+import pytest
+import torch
+
+from bench import experiment
+from bench.cell import BASE, END, Cell, level_amount
+from bench.profiles import get
+from bench.progress import OutOfBudget, silent
+from bench.protocol import Protocol
+from bench.run_state import State
+from bench.suites import missing_the_mark as suite
+from bench.suites.missing_the_mark import Method
+from bench.suites.missing_the_mark_grids import Grid
+from pruning import masks, models, training
+from pruning.steps import finished
+
+from . import tiny
+
+NETWORK = suite.Network(model="lenet300_100", dataset="digits", levels=(4, 7))
+PROTOCOL = Protocol(
+    width="0.1", image_size=8, train_limit=100, test_limit=50, mean=0.5, std=0.5, augmentation="none",
+    initialisation="kaiming_normal", epochs=3, batch_size=32, lr=0.05, lr_drops=(2,), momentum=0.9, weight_decay=1e-4,
+    temperature=1.0, score_samples=30, scoring_batch=16,
+)  # fmt: skip
+SEVENTH = level_amount(7)
+ITERATIONS = 4  # of 32 images in 100
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def profile(**changes):
+    grid = Grid(protocols={NETWORK: replace(PROTOCOL, **changes)}, pruned=lambda network, seed: ())
+    return replace(tiny.profile(), weights=grid)
+
+
+def cell(score="magnitude", amount=SEVENTH, seed=0, **changes):
+    return Method(label="", score=score, **changes).cell(NETWORK, amount, seed)
+
+
+def run(folder, which, listener=silent, using=None, **changes):
+    return experiment.run(which, using or profile(), tiny.settings(folder, **changes), listener)
+
+
+def numbers(record):
+    return record.metrics, record.curve, record.layers, record.mask
+
+
+@pytest.mark.parametrize(("score", "rounds"), [("random", 1), ("magnitude", 1), ("snip", 3), ("synflow", 5)])
+@pytest.mark.parametrize("amount", [level_amount(4), Decimal("0.98")])
+def test_exactly_as_many_weights_are_gone_as_the_rule_says(score, rounds, amount, tmp_path):
+    record = run(tmp_path, cell(score, amount, rounds=rounds))
+    total = 30 * 192 + 10 * 30 + 10 * 10
+    assert record.metrics.weights_total == total
+    assert record.metrics.weights_pruned == floor(Fraction(amount) * total + Fraction(1, 2))
+    assert sum(layer.total - layer.kept for layer in record.layers) == record.metrics.weights_pruned
+    assert record.metrics.params_dense - record.metrics.params == record.metrics.weights_pruned
+    assert record.metrics.macs_dense == total
+    assert record.metrics.macs == total - record.metrics.weights_pruned  # a perceptron uses every weight once
+    assert record.mask.effective_weights <= total - record.metrics.weights_pruned
+    assert record.mask.neurons_total == 40
+    assert len(record.curve.epoch) == 3
+
+
+@pytest.mark.parametrize("score", ["snip", "grasp", "grasp_class_split", "abs_grasp"])
+def test_scores_with_data_see_as_many_images_of_every_class(score, tmp_path):
+    assert run(tmp_path, cell(score)).data.score_images == 30
+
+
+def test_every_ablation_changes_the_run_in_its_own_way(tmp_path):
+    plain = run(tmp_path, cell())
+    found = {name: run(tmp_path, cell(ablation=name)) for name in suite.ABLATIONS if name != "none"}
+    for one, other in itertools.combinations([plain, *found.values()], 2):
+        assert one.curve != other.curve
+    assert found["shuffle"].layers == plain.layers == found["reinit"].layers
+    assert found["shuffle"].mask != plain.mask == found["reinit"].mask
+    assert found["invert"].layers != plain.layers
+    # The widest layer has the smallest weights at initialisation, unless all have the same variance.
+    uneven = [layer.kept / layer.total for layer in plain.layers]
+    even = [layer.kept / layer.total for layer in found["unit_variance"].layers]
+    assert uneven[0] < 0.2 < uneven[2]
+    assert max(even) - min(even) < max(uneven) - min(uneven)
+    assert found["unit_variance"].layers == found["unit_variance_score"].layers
+
+
+def test_the_dense_run_is_trained_once_for_all_that_prune_after_it(tmp_path):
+    base = run(tmp_path, suite.base(NETWORK, 0))
+    later = run(tmp_path, cell(at=END))
+    assert later.costs.stages_cached == 3
+    assert later.costs.stages_run == 4
+    assert later.curve.test_loss[:3] == base.curve.test_loss
+    assert later.curve.round == [1, 1, 1, None, None, None]
+    assert later.curve.lr == [0.05, 0.05, 0.005] * 2, "the whole schedule again"
+    assert numbers(later) == numbers(run(tmp_path / "anew", cell(at=END)))
+    assert run(tmp_path, cell(at=END, seed=1)).costs.stages_cached == 0
+
+
+def test_a_prune_point_in_an_epoch(tmp_path):
+    record = run(tmp_path, cell(at=ITERATIONS + 2))
+    assert record.curve.epoch == [1, 2, 3, 4, 5]
+    assert record.curve.round == [1, 1, None, None, None]
+    assert record.curve.lr == [0.05, 0.05, 0.05, 0.05, 0.005]
+    assert numbers(record) != numbers(run(tmp_path, cell(at=ITERATIONS + 1)))
+
+
+def sparsified(folder, which):
+    """The state right after the weights are masked, and the network at initialisation."""
+    going = experiment.Run(which, profile(), tiny.settings(folder), silent)
+    state = State(training.place(going._fresh(), "cpu"))
+    for stage in going.stages:
+        if isinstance(stage, experiment.Sparsify):
+            finished(going._sparsify(stage, state))
+            return state, going
+        finished(going._train(stage, state))
+    raise AssertionError
+
+
+@pytest.mark.parametrize("rewind", [0, 3, ITERATIONS + 1])
+def test_rewinding_puts_back_the_weights_of_that_iteration(rewind, tmp_path):
+    late = replace(cell(at=END), rewind=rewind)
+    state, going = sparsified(tmp_path, late)
+    trained, _ = sparsified(tmp_path, cell(at=END))
+    assert all(torch.equal(state.mask[name], trained.mask[name]) for name in trained.mask), "the mask of the end"
+    expected = sparsified(tmp_path, cell("random", at=rewind))[0].net if rewind else going._fresh()
+    # What that other run pruned is zero there.
+    for name, weight in state.net.named_parameters():
+        other = expected.get_parameter(name)
+        both = (weight != 0) & (other != 0)
+        assert both.any()
+        assert torch.equal(weight[both], other[both])
+    masked = {name: weight.detach() for name, weight in state.net.named_parameters() if name in state.mask}
+    assert all((weight[~state.mask[name]] == 0).all() for name, weight in masked.items())
+
+
+def test_pruned_weights_stay_zero_to_the_end(tmp_path):
+    going = experiment.Run(cell("snip", at=END), profile(), tiny.settings(tmp_path), silent)
+    state = State(training.place(going._fresh(), "cpu"))
+    finished(going._finish(0, state))
+    kept = {name: int((state.net.get_parameter(name) != 0).sum()) for name in state.mask}
+    assert kept == {name: int(keep.sum()) for name, keep in state.mask.items()}
+
+
+def test_reinitialised_weights_are_those_of_a_network_never_seen(tmp_path):
+    state, going = sparsified(tmp_path, cell(ablation="reinit"))
+    before = going._fresh()
+    masks.zero_(before, state.mask)
+    for name, weight in state.net.named_parameters():
+        moved = weight != before.get_parameter(name)
+        assert moved[state.mask[name]].all() if name in state.mask else moved.all()
+
+
+def test_an_interrupted_run_goes_on_to_the_same_numbers(tmp_path):
+    def stop(progress):
+        if progress.epoch == 5:
+            raise OutOfBudget
+
+    late = cell("snip", at=END)
+    with pytest.raises(OutOfBudget):
+        run(tmp_path, late, stop)
+    rest = run(tmp_path, late)
+    assert rest.costs.stages_cached == 6
+    assert numbers(rest) == numbers(run(tmp_path / "anew", late))
+
+
+def test_seeds_and_only_seeds_change_the_numbers(tmp_path):
+    one, again, other = (run(tmp_path / str(i), cell("synflow", seed=s)) for i, s in enumerate((0, 0, 1)))
+    assert numbers(one) == numbers(again) != numbers(other)
+
+
+def test_without_epochs_there_is_a_mask_and_no_accuracy(tmp_path):
+    record = run(tmp_path, cell("snip"), using=profile(epochs=0))
+    assert record.status == "done"
+    assert record.metrics.test_accuracy_last is None
+    assert record.metrics.test_accuracy_best is None
+    assert record.curve.epoch == []
+    assert record.mask == run(tmp_path, cell("snip")).mask
+
+
+def test_batch_norm_sees_the_scoring_batch(tmp_path):
+    """A network with batch norm scores otherwise on other batches of the same images; the perceptron does not."""
+    resnet = replace(NETWORK, model="resnet20")
+
+    def layers(network, size):
+        protocol = replace(PROTOCOL, epochs=0, scoring_batch=size, width="0.25")
+        using = replace(tiny.profile(), weights=Grid(protocols={network: protocol}, pruned=lambda network, seed: ()))
+        snip = Method(label="", score="snip").cell(network, level_amount(4), 0)
+        return run(tmp_path, snip, using=using).layers
+
+    assert layers(resnet, 8) != layers(resnet, None)
+    assert layers(NETWORK, 8) == layers(NETWORK, None)
+
+
+def test_a_run_that_turns_non_finite_has_diverged(tmp_path):
+    record = run(tmp_path, cell(), using=profile(lr=1e30))
+    assert record.status == "diverged"
+    assert record.mask is not None
+
+
+OWN = """
+from pruning import scores
+
+def small_first(model, batches, *, parameters):
+    return {name: weight.detach() for name, weight in parameters.items()}
+"""
+
+
+def test_a_score_of_ones_own_over_weights(tmp_path, monkeypatch):
+    (tmp_path / "own_weights.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    own = run(tmp_path, cell("small_first"), score_references={"small_first": "own_weights:small_first"})
+    assert own.status == "done"
+    assert own.layers != run(tmp_path, cell()).layers
+
+
+def test_every_score_of_weights_can_be_a_cell():
+    from pruning import scores
+    from pruning.versions import WEIGHT_SCORES
+
+    assert set(WEIGHT_SCORES) == set(scores.names("weights"))
+
+
+def test_the_demo_has_both_suites():
+    assert {found.suite for found in get("demo").cells()} == {"gradient_flow", suite.SUITE}
+    assert all(isinstance(found, Cell) for found in get("demo").cells())
+    assert sum(found.score == BASE for found in get("demo").cells(suites=(suite.SUITE,))) == 1
+    assert models.names()

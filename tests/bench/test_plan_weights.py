@@ -1,0 +1,211 @@
+"""The stages of cells that prune weights: where they prune, what they train afterwards, and what they share."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from bench.cell import END, Cell, level_amount
+from bench.plan import Sparsify, Train, dense, initialisation, is_shared, keys, plan
+from bench.protocol import Protocol
+from bench.suites.missing_the_mark import ABLATIONS
+
+IMAGES = 100  # four iterations an epoch, the last with four images
+PROTOCOL = Protocol(
+    epochs=4, lr_drops=(2, 3), batch_size=32, initialisation="kaiming_normal", scoring_batch=256, score_samples=100
+)
+VERSIONS = dict.fromkeys(("model", "dataset", "score", "training", "augmentation", "masks", "analysis"), 1)
+PLACE = {"suite": "missing_the_mark", "model": "resnet20", "dataset": "cifar10"}
+BASE = Cell(**PLACE)
+SNIP = Cell(**PLACE, score="snip", granularity="weights", amount=level_amount(6), rounds=1)
+AFTER = replace(SNIP, score="magnitude", at=END)
+
+
+def chain(cell, protocol=PROTOCOL, versions=VERSIONS, surroundings=None):
+    return keys(cell, protocol, plan(cell, protocol, IMAGES), versions, surroundings or {"threads": 2})
+
+
+def trained(epoch, lr, round_=None, steps=None, *, shared=False):
+    return Train(epoch=epoch, lr=lr, round=round_, steps=steps, shared=shared)
+
+
+def whole(first):
+    """The schedule from its start, in the epochs from ``first`` on."""
+    return [trained(first + n, lr) for n, lr in enumerate((0.1, 0.1, 0.01, 0.001))]
+
+
+def mask(iterations=1, rewind=None):
+    return Sparsify(iterations=iterations, amount=level_amount(6), rewind=rewind)
+
+
+DENSE = [trained(1, 0.1, 1), trained(2, 0.1, 1), trained(3, 0.01, 1), trained(4, 0.001, 1, shared=True)]
+
+
+def test_a_base_cell_is_the_schedule_and_others_go_on_from_its_end():
+    assert plan(BASE, PROTOCOL, IMAGES) == [*whole(1)[:3], trained(4, 0.001, shared=True)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "stages"),
+    [
+        ({}, [mask(), *whole(1)]),
+        ({"rounds": 100}, [mask(100), *whole(1)]),
+        ({"at": 1}, [trained(1, 0.1, 1, 1, shared=True), mask(), *whole(2)]),
+        ({"at": 4}, [trained(1, 0.1, 1, shared=True), mask(), *whole(2)]),
+        ({"at": 6}, [trained(1, 0.1, 1), trained(2, 0.1, 1, 2, shared=True), mask(), *whole(3)]),
+        ({"at": 8}, [trained(1, 0.1, 1), trained(2, 0.1, 1, shared=True), mask(), *whole(3)]),
+        ({"at": 11}, [*DENSE[:2], trained(3, 0.01, 1, 3, shared=True), mask(), *whole(4)]),
+        ({"at": 16}, [*DENSE, mask(), *whole(5)]),
+        ({"at": END}, [*DENSE, mask(), *whole(5)]),
+        ({"at": END, "rewind": 0}, [*DENSE, mask(rewind=0), *whole(5)]),
+        ({"at": END, "rewind": 6}, [*DENSE, mask(rewind=6), *whole(5)]),
+    ],
+)
+def test_weights_are_pruned_once_and_the_whole_schedule_follows(changes, stages):
+    assert plan(replace(SNIP, **changes), PROTOCOL, IMAGES) == stages
+
+
+@pytest.mark.parametrize("ablation", ABLATIONS)
+def test_an_ablation_changes_no_stage(ablation):
+    assert plan(replace(AFTER, ablation=ablation), PROTOCOL, IMAGES) == plan(AFTER, PROTOCOL, IMAGES)
+
+
+def test_epochs_of_a_plan_are_counted_through():
+    for at in (0, 1, 4, 6, 16, END):
+        epochs = [stage.epoch for stage in plan(replace(SNIP, at=at), PROTOCOL, IMAGES) if isinstance(stage, Train)]
+        assert epochs == list(range(1, len(epochs) + 1))
+
+
+def test_without_epochs_there_is_only_the_mask():
+    masks_only = replace(PROTOCOL, epochs=0)
+    assert plan(SNIP, masks_only, IMAGES) == [mask()]
+    assert plan(BASE, masks_only, IMAGES) == []
+
+
+@pytest.mark.parametrize("iteration", [17, 18, 20, 1000])
+def test_an_iteration_beyond_the_schedule_is_an_error(iteration):
+    sentence = rf"^iteration {iteration} comes after 4 epochs of 4 iterations$"
+    with pytest.raises(ValueError, match=sentence):
+        plan(replace(SNIP, at=iteration), PROTOCOL, IMAGES)
+    with pytest.raises(ValueError, match=sentence):
+        list(dense(iteration, PROTOCOL, IMAGES))
+
+
+def test_iterations_count_the_last_partial_batch():
+    assert plan(replace(SNIP, at=4), PROTOCOL, 97)[:2] == [trained(1, 0.1, 1, shared=True), mask()]
+    assert plan(replace(SNIP, at=4), PROTOCOL, 96)[1] == trained(2, 0.1, 1, 1, shared=True)
+
+
+def test_weights_of_the_other_suite_are_refused():
+    with pytest.raises(ValueError, match="suite gradient_flow prunes filters, and there are no ablations of those"):
+        plan(replace(SNIP, suite="gradient_flow"), PROTOCOL, IMAGES)
+
+
+def test_others_go_on_from_the_last_dense_stage_alone():
+    for cell in (AFTER, replace(SNIP, at=6), replace(AFTER, rewind=6)):
+        stages = plan(cell, PROTOCOL, IMAGES)
+        (cut,) = (number for number, stage in enumerate(stages) if isinstance(stage, Sparsify))
+        assert [is_shared(stage) for stage in stages] == [number == cut - 1 for number in range(len(stages))]
+    assert not any(is_shared(stage) for stage in plan(SNIP, PROTOCOL, IMAGES))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        AFTER,
+        replace(AFTER, seed=0, rewind=6),
+        replace(AFTER, score="synflow", rounds=100),
+        replace(AFTER, amount=Decimal("0.97")),
+        replace(AFTER, at=16),
+        *(replace(AFTER, ablation=ablation) for ablation in ABLATIONS if ablation != "unit_variance"),
+    ],
+)
+def test_the_dense_run_is_that_of_the_base_cell(cell):
+    assert chain(cell)[:4] == chain(BASE)
+    assert len(set(chain(cell))) == 9
+
+
+def test_a_part_of_an_epoch_is_no_whole_one():
+    base, some, all_of_it = chain(BASE), chain(replace(SNIP, at=6)), chain(replace(SNIP, at=8))
+    assert some[0] == all_of_it[0] == base[0]
+    assert all_of_it[1] == base[1]
+    assert some[1] != base[1]
+    assert chain(replace(SNIP, at=7))[1] not in (some[1], base[1])
+    assert chain(replace(SNIP, at=6, score="grasp", ablation="reinit"))[:2] == some[:2]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        replace(AFTER, seed=1),
+        replace(AFTER, model="vgg16"),
+        replace(AFTER, dataset="cifar100"),
+        replace(AFTER, ablation="unit_variance"),
+    ],
+)
+def test_another_start_shares_nothing(cell):
+    assert not set(chain(cell)) & set(chain(AFTER))
+
+
+def test_networks_of_variance_1_share_their_dense_run():
+    one = replace(AFTER, ablation="unit_variance")
+    assert chain(one)[:4] == chain(replace(one, score="snip", rounds=100))[:4]
+    assert initialisation(one, PROTOCOL) == "unit_variance"
+    scored_only = replace(AFTER, ablation="unit_variance_score")
+    assert initialisation(scored_only, PROTOCOL) == initialisation(AFTER, PROTOCOL) == "kaiming_normal"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"score": "snip"},
+        {"amount": level_amount(7)},
+        {"rounds": 100},
+        {"rewind": 0},
+        {"rewind": 6},
+        *({"ablation": ablation} for ablation in ("shuffle", "reinit", "invert", "unit_variance_score")),
+    ],
+)
+def test_whatever_decides_the_mask_is_in_every_key_after_it(changes):
+    other = chain(replace(AFTER, **changes))
+    assert other[:4] == chain(AFTER)[:4]
+    assert not set(other[4:]) & set(chain(AFTER)[4:])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"protocol": replace(PROTOCOL, score_samples=200)},
+        {"protocol": replace(PROTOCOL, scoring_batch=None)},
+        {"versions": {**VERSIONS, "score": 2}},
+        {"versions": {**VERSIONS, "masks": 2}},
+    ],
+)
+def test_whatever_decides_only_the_scores_leaves_the_dense_run_shared(changed):
+    assert chain(AFTER, **changed)[:4] == chain(AFTER)[:4]
+    assert not set(chain(AFTER, **changed)[4:]) & set(chain(AFTER)[4:])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"protocol": replace(PROTOCOL, initialisation="default")},
+        {"protocol": replace(PROTOCOL, augmentation="none")},
+        {"protocol": replace(PROTOCOL, temperature=1.0)},
+        {"protocol": replace(PROTOCOL, batch_size=16)},
+        {"protocol": replace(PROTOCOL, train_limit=50)},
+        {"versions": {**VERSIONS, "model": 2}},
+        {"versions": {**VERSIONS, "dataset": 2}},
+        {"versions": {**VERSIONS, "augmentation": 2}},
+        {"surroundings": {"threads": 1}},
+    ],
+)
+def test_a_mask_at_initialisation_has_whatever_decides_it_in_its_key(changed):
+    assert chain(SNIP, **changed)[0] != chain(SNIP)[0]
+    assert chain(AFTER, **changed)[0] != chain(AFTER)[0]
+
+
+def test_what_only_training_needs_is_not_in_the_key_of_a_mask_at_initialisation():
+    changed = chain(SNIP, replace(PROTOCOL, lr=0.2))
+    assert changed[0] == chain(SNIP)[0]
+    assert not set(changed[1:]) & set(chain(SNIP)[1:])
