@@ -30,8 +30,13 @@ _DEFAULTS = {"at": 0, "rewind": None}
 
 
 def level_amount(level: int) -> Decimal:
-    """The exact fraction pruned at level k, 1 - 0.8^k."""
+    """The exact fraction pruned at level k, 1 - 0.8^k. Raises ValueError outside ``LEVELS``, where 28 digits end."""
+    if level not in LEVELS:
+        raise ValueError(f"level is {level}; it must be from {LEVELS[0]} to {LEVELS[-1]}")
     return 1 - Decimal(8**level).scaleb(-level)
+
+
+_LEVELS = {level_amount(k): k for k in LEVELS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +67,8 @@ class Cell:
             _check_token(field, getattr(self, field))
         if self.granularity not in ("filters", "weights"):
             raise ValueError(f"granularity is {self.granularity!r}; expected filters or weights")
+        if self.amount is None and self.granularity != "filters":
+            raise ValueError("a cell that prunes nothing prunes no weights; leave its granularity out")
         if (self.amount is None) != (self.rounds is None) or (self.amount is None) != (self.score == BASE):
             raise ValueError(
                 "a cell has an amount and rounds exactly when it prunes; "
@@ -78,17 +85,17 @@ class Cell:
             raise ValueError(f"seed is {self.seed}; it must not be negative")
 
     def _check_point(self) -> None:
-        if self.at != END and not (isinstance(self.at, int) and self.at >= 0):
+        if self.at != END and not (type(self.at) is int and self.at >= 0):
             raise ValueError(f"at is {self.at!r}; expected a number of iterations from 0 on, or {END!r}")
         if self.at != 0 and (self.granularity != "weights" or self.amount is None):
             raise ValueError("only cells that prune weights have a prune point")
-        if self.rewind is not None and (self.at != END or self.rewind < 0):
+        if self.rewind is not None and (self.at != END or type(self.rewind) is not int or self.rewind < 0):
             raise ValueError(f"rewind is {self.rewind} at {self.at}; only what is pruned at the end can be rewound")
 
     @property
     def level(self) -> int | None:
         """The level k where the amount is 1 - 0.8^k; None for other amounts."""
-        return next((k for k in LEVELS if self.amount == level_amount(k)), None)
+        return None if self.amount is None else _LEVELS.get(self.amount)
 
     @property
     def id(self) -> str:

@@ -83,11 +83,15 @@ def _keep_freed_memory() -> None:
     libc.mallopt(trim_threshold, (1 << 31) - 1)
 
 
+_DECIDING = ("environment", "experiment", "filter_pruning", "plan", "run_state", "trial", "weight_pruning")
+"""Modules of this room that decide the numbers of a stage."""
+
+
 @cache
 def _source_digest() -> str:
     digest = hashlib.sha256()
     here = Path(__file__).parent
-    own = [here / name for name in ("experiment.py", "run_state.py", "plan.py", "sampling.py", "environment.py")]
+    own = [here / f"{name}.py" for name in _DECIDING]
     for path in [*sorted(Path(pruning.__file__).parent.rglob("*.py")), *own]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]

@@ -4,40 +4,30 @@ The state after a stage can be stored and continued to the bit, because nothing 
 every round draws from streams named after it (``pruning.data.generator``).
 """
 
-import importlib
 import math
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache, partial
-from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from bench import environment as machine
 from bench import measured
 from bench.cache import StageCache, Stored
-from bench.cell import BASE, Cell
-from bench.plan import Prune, Sparsify, Train, dense, initialisation, is_shared, keys, plan
+from bench.cell import Cell
+from bench.filter_pruning import prune
+from bench.plan import Prune, Train, is_shared, keys, plan
 from bench.profiles import Profile
 from bench.progress import Listener, Progress, Stopped
-from bench.protocol import Protocol, key
+from bench.protocol import key
 from bench.run_state import State, restored
-from bench.sampling import Sampler
 from bench.settings import Settings
 from bench.suites.missing_the_mark import SUITE as WEIGHTS
+from bench.trial import Diverged, Trial
 from bench.versions import versions
-from pruning import ablations, data, iterative, masks, models, rounds, scores, surgery, training
+from bench.weight_pruning import sparsify
 from pruning.capture import lane as lane
-from pruning.scores import Granularity, Score
 from pruning.steps import Steps, Turns, finished
 from results.record import Costs, Curve, DataFacts, Environment, Record, Status, finite
-
-
-class Diverged(Exception):  # noqa: N818
-    """The loss, or a score, is no longer a finite number."""
 
 
 def environment(settings: Settings) -> Environment:
@@ -69,18 +59,10 @@ class Run:
         self.started, self.clock = _now(), time.perf_counter()
         self.cell, self.profile, self.settings, self.listener = cell, profile, settings, listener
         self.versions = versions(cell, settings.score_references)
-        self.data, self.fingerprint = _dataset(
-            cell.dataset,
-            settings.data_root,
-            settings.device,
-            protocol.image_size,
-            (protocol.train_limit, protocol.test_limit),
-        )
+        self.trial = Trial(cell, protocol, settings)
+        self.data, self.image = self.trial.data, self.trial.image
         self.stages = plan(cell, protocol, len(self.data.train))
-        self.recipe = _recipe(protocol)
-        self.score = None if cell.score == BASE else _score(cell, settings)
-        self.sampler = Sampler(self.data, self.recipe, protocol, cell.seed)
-        surroundings = machine.surroundings(settings.device) | {"data": self.fingerprint}
+        surroundings = machine.surroundings(settings.device) | {"data": self.trial.fingerprint}
         self.keys = keys(cell, protocol, self.stages, self.versions, surroundings)
         self.cache = StageCache(settings.cache_root)
         self.cached = 0
@@ -108,10 +90,10 @@ class Run:
                 if isinstance(stage, Train):
                     yield from self._train(stage, state)
                 elif isinstance(stage, Prune):
-                    self._prune(stage, state)
+                    prune(self.trial, stage, state)
                     yield True
                 else:
-                    yield from self._sparsify(stage, state)
+                    yield from sparsify(self.trial, stage, state)
             except Stopped:
                 self._save(number, state)
                 raise
@@ -124,7 +106,7 @@ class Run:
     def _train(self, stage: Train, state: State) -> Turns[None]:
         """An epoch and a test. What the listener raises comes last, when the stage is whole."""
         if state.steps is None:
-            state.steps = Steps(state.net, self.data, self.recipe, momentum=state.momentum, mask=state.mask)
+            state.steps = Steps(state.net, self.data, self.trial.recipe, momentum=state.momentum, mask=state.mask)
         with state.timed("train"):
             trained = yield from state.steps.train(
                 lr=stage.lr, seed=self.cell.seed, epoch=stage.epoch, steps=stage.steps
@@ -138,115 +120,6 @@ class Run:
         if not (math.isfinite(trained.loss) and math.isfinite(tested.loss)):
             raise Diverged(f"the loss was no longer finite in epoch {stage.epoch}")
         self._tell(stage, trained.loss, tested.accuracy)
-
-    def _prune(self, stage: Prune, state: State) -> None:
-        previous = state.kept()
-        with state.timed("score"):
-            now = self._scores(stage.k, state)
-            broken = [layer for layer, score in now.items() if not torch.isfinite(score).all()]  # waits for a GPU
-        if broken:
-            raise Diverged(
-                f"score {self.cell.score} was not finite for {broken[0]} and {len(broken) - 1} other layers in "
-                f"round {stage.k}"
-            )
-        with state.timed("surgery"):
-            mask = rounds.round_mask(
-                state.net,
-                {layer: _spread(now[layer], keep) for layer, keep in previous.items()},
-                previous,
-                amount=stage.amount,
-                rounds=stage.rounds,
-                k=stage.k,
-                rule=_rule(self.cell, self.protocol),
-            )
-            kept = {layer: tuple(keep.nonzero().flatten().tolist()) for layer, keep in mask.items()}
-            state.net = training.place(surgery.with_channels(state.net, kept), self.settings.device)
-            state.momentum, state.steps = {}, None
-
-    def _scores(self, k: int, state: State) -> dict[str, Tensor]:
-        """Of filters."""
-        assert self.score is not None
-        sample = self.sampler.sample(self.score, k, state.net)
-        state.score_images = None if sample is None else len(sample.index)
-        return scores.filter_scores(
-            self.score,
-            state.net,
-            [] if sample is None else list(sample.batches()),
-            temperature=self.protocol.temperature,
-            generator=data.generator(self.cell.seed, "score", k),
-            initial=self._initial(state.net) if self.score.asks_for("initial") else None,
-        )
-
-    def _sparsify(self, stage: Sparsify, state: State) -> Turns[None]:
-        """Score, mask, ablate; what the network goes on from is put in its place."""
-        with state.timed("score"):
-            state.mask = iterative.weight_mask(
-                self._scored(state.net),
-                partial(self._weight_scores, state),
-                stage.amount,
-                iterations=stage.iterations,
-            )
-        if self.cell.ablation == "shuffle":
-            state.mask = ablations.shuffled(state.mask, data.generator(self.cell.seed, "shuffle"))
-        if stage.rewind is not None:
-            state.net = yield from self._rewound(stage.rewind)
-        if self.cell.ablation == "reinit":
-            seed = data.generator(self.cell.seed, "reinit").initial_seed()
-            models.initialise(state.net, self.protocol.initialisation, seed)
-        masks.zero_(state.net, state.mask)
-        state.momentum, state.steps = {}, None
-        yield True
-
-    def _scored(self, net: nn.Module) -> nn.Module:
-        """The network that is scored: ``net``, unless only scoring is to see weights of variance 1."""
-        return self._fresh("unit_variance") if self.cell.ablation == "unit_variance_score" else net
-
-    def _weight_scores(self, state: State, net: nn.Module) -> dict[str, Tensor]:
-        assert self.score is not None
-        sample = self.sampler.sample(self.score, 1, net)
-        state.score_images = None if sample is None else len(sample.index)
-        found = scores.weight_scores(
-            self.score,
-            net,
-            [] if sample is None else list(sample.batches()),
-            temperature=self.protocol.temperature,
-            generator=data.generator(self.cell.seed, "score", 1),
-            image=self.image,
-        )
-        if broken := [name for name, score in found.items() if not torch.isfinite(score).all()]:
-            raise Diverged(f"score {self.cell.score} was not finite for {broken[0]} and {len(broken) - 1} others")
-        return ablations.inverted(found) if self.cell.ablation == "invert" else found
-
-    def _rewound(self, iteration: int) -> Turns[nn.Module]:
-        """The unpruned network as it was after so many iterations: its streams are named, so they can be run again."""
-        net = training.place(self._fresh(), self.settings.device)
-        steps = Steps(net, self.data, self.recipe)
-        for stage in dense(iteration, self.protocol, len(self.data.train)):
-            yield from steps.train(lr=stage.lr, seed=self.cell.seed, epoch=stage.epoch, steps=stage.steps)
-        return net
-
-    def _initial(self, net: Any) -> dict[str, Tensor]:
-        """The parameters ``net`` started from, cut to what is left of it."""
-        start = surgery.with_channels(self._fresh(), models.kept_channels(net))
-        return {name: parameter.detach() for name, parameter in start.named_parameters()}
-
-    def _fresh(self, start: str | None = None) -> nn.Module:
-        """The unpruned network before training, by the cell's initialisation or by ``start``."""
-        return models.build(
-            self.cell.model,
-            self.data.classes,
-            in_channels=self.image[0],
-            width=self.protocol.width,
-            image_size=self.image[1],
-            initialisation=start or initialisation(self.cell, self.protocol),
-            seed=data.generator(self.cell.seed, "init").initial_seed(),
-        )
-
-    @property
-    def image(self) -> tuple[int, int, int]:
-        """Shape of an image, [C, H, W]."""
-        height, width, channels = self.data.train.images.shape[1:]
-        return channels, height, width
 
     def _tell(self, stage: Train, loss: float, accuracy: float) -> None:
         elapsed = time.perf_counter() - self.clock
@@ -277,7 +150,7 @@ class Run:
                     return number + 1, self._restored(stored)
                 except (KeyError, TypeError, ValueError, RuntimeError):
                     self.cache.drop(self.keys[number])  # whole, but not what a state is
-        return 0, State(training.place(self._fresh(), self.settings.device))
+        return 0, State(self.trial.place(self.trial.fresh()))
 
     def _save(self, number: int, state: State) -> None:
         stored = state.stored()
@@ -309,7 +182,7 @@ class Run:
             versions=self.versions,
             status=status,
             error=reason,
-            metrics=measured.metrics(state, self._fresh(), self.image, weights=weights),
+            metrics=measured.metrics(state, self.trial.fresh(), self.image, weights=weights),
             curve=Curve(**state.curve),
             layers=measured.layers(state, weights=weights),
             mask=measured.mask_facts(state, self.image),
@@ -323,7 +196,7 @@ class Run:
             environment=environment(self.settings),
             data=DataFacts(
                 name=self.data.name,
-                fingerprint=self.fingerprint,
+                fingerprint=self.trial.fingerprint,
                 train_images=len(self.data.train),
                 test_images=len(self.data.test),
                 score_images=state.score_images,
@@ -331,66 +204,6 @@ class Run:
             started=self.started,
             finished=_now(),
         )
-
-
-@lru_cache(maxsize=2)
-def _dataset(
-    name: str, root: Path, device: str, image_size: int | None, limits: tuple[int | None, int | None]
-) -> tuple[data.Dataset, str]:
-    """The images of a cell on its device, and the fingerprint of the whole set; shared by cells of one process."""
-    whole = data.load(name, root, image_size)
-    placed = whole.limited(*limits).to(device)
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)  # the next cell reads them on another stream
-    return placed, whole.fingerprint
-
-
-def _score(cell: Cell, settings: Settings) -> Score:
-    """The score of a cell: a built-in one, or the user's, loaded only now."""
-    reference = settings.score_references.get(cell.score)
-    if reference is not None:
-        module, _, function = reference.partition(":")
-        found = getattr(importlib.import_module(module), function)
-        registered = scores.of_function(found)
-        if registered:
-            return replace(registered, name=cell.score)
-        return scores.from_function(found, cell.score, granularity=_granularity(cell))
-    return scores.get("random" if cell.score == "uniform" else cell.score, granularity=_granularity(cell))
-
-
-def _granularity(cell: Cell) -> Granularity:
-    return "weights" if cell.granularity == "weights" else "filters"
-
-
-def _rule(cell: Cell, protocol: Protocol) -> rounds.Rule:
-    return rounds.Rule(
-        allocation="uniform" if cell.score == "uniform" else "global",
-        schedule=protocol.schedule,
-        total=protocol.total,
-        floor=protocol.floor,
-        counting=protocol.counting,
-        revival=protocol.revival,
-    )
-
-
-def _recipe(protocol: Protocol) -> training.Recipe:
-    return training.Recipe(
-        batch_size=protocol.batch_size,
-        momentum=protocol.momentum,
-        weight_decay=protocol.weight_decay,
-        temperature=protocol.temperature,
-        augmentation=protocol.augmentation,
-        mean=protocol.mean,
-        std=protocol.std,
-        precision=protocol.precision,
-    )
-
-
-def _spread(values: Tensor, keep: Tensor) -> Tensor:
-    """``values`` of the filters that are left, at their places among all; zeros elsewhere."""
-    wide = torch.zeros(len(keep), dtype=torch.float64)
-    wide[keep] = values.double().cpu()
-    return wide
 
 
 def _now() -> str:

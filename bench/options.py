@@ -54,7 +54,7 @@ CHOOSING = (
         kind="list",
         help="only these scores (base cells stay); module:function adds one of your own",
     ),
-    Option(name="rounds", metavar="N", kind="list", help="only cells of so many rounds, or iterations of scoring (base cells stay)"),
+    Option(name="rounds", metavar="N", kind="list", help="only cells of so many rounds (base cells stay)"),
     Option(name="missing", kind="flag", help="only cells that have no final record yet"),
 )
 PLACES = (

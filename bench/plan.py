@@ -8,7 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from bench.cell import END, Cell, Point
+from bench.names import check
 from bench.protocol import Protocol
+from bench.suites.missing_the_mark import ABLATIONS
 from bench.suites.missing_the_mark import SUITE as WEIGHTS
 
 _TRAINING = (
@@ -22,7 +24,16 @@ _TRAINING = (
     "precision",
 )
 _ROUND = ("schedule", "total", "floor", "counting", "revival", "score_samples")
-_SPARSE = ("initialisation", "score_samples", "scoring_batch", "batch_size", "temperature", "augmentation")
+_SPARSE = (
+    "initialisation",
+    "score_samples",
+    "scoring_batch",
+    "batch_size",
+    "temperature",
+    "augmentation",
+    "mean",
+    "std",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +74,8 @@ Stage = Train | Prune | Sparsify
 def plan(cell: Cell, protocol: Protocol, images: int = 0) -> list[Stage]:
     """The stages of ``cell``; ``images`` are those of the training set, which prune points in iterations need.
 
-    Raises ValueError where rounds leave no epoch to train what they pruned, and for an ablation of filters.
+    Raises ValueError where rounds leave no epoch to train what they pruned, for an ablation of filters, for one of
+    weights that there is not, and for an iteration that the schedule does not reach.
     """
     if cell.suite == WEIGHTS:
         return _weights(cell, protocol, images)
@@ -95,8 +107,12 @@ def _filters(cell: Cell, protocol: Protocol) -> list[Stage]:
 
 def _weights(cell: Cell, protocol: Protocol, images: int) -> list[Stage]:
     """The dense network up to the prune point, the mask, and the whole schedule from its start (PROTOCOLS B.3)."""
+    check("ablation", [cell.ablation], ABLATIONS)
     if cell.amount is None or cell.rounds is None:
         return list(dense(END, protocol, images, round_=None))
+    if cell.granularity != "weights":
+        raise ValueError(f"{cell.id}: suite {cell.suite} prunes weights, not {cell.granularity}")
+    list(dense(cell.rewind or 0, protocol, images))  # raises now where the run would much later
     before = list(dense(cell.at, protocol, images, round_=1))
     mask = Sparsify(iterations=cell.rounds, amount=cell.amount, rewind=cell.rewind)
     after = (

@@ -29,11 +29,11 @@ def find(registry: Registry, cell: Cell, profile: Profile, references: Mapping[s
 
 def _is_of(record: Record, cell: Cell, profile: Profile) -> bool:
     try:
-        protocol = Protocol.from_dict(record.protocol)
+        of, protocol = Cell.from_dict(record.cell), Protocol.from_dict(record.protocol)
     except (ValueError, TypeError, ArithmeticError):
         return False
     measured = record.status != "done" or record.metrics is not None
-    return record.cell == cell.to_dict() and protocol == profile.protocol_of(cell) and measured
+    return of == cell and protocol == profile.protocol_of(cell) and measured
 
 
 def state_of(record: Record | None) -> State:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from results.record import Record
+from results.record import Metrics, Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,17 +42,25 @@ class Note:
 def note(record: Record, cached: bool) -> Note:
     """What to say about ``record``."""
     metrics = record.metrics
+    pruned, total = (None, None) if metrics is None else _pruned(metrics)
     return Note(
         key=record.key,
         status=record.status,
         cached=cached,
         test_accuracy_last=None if metrics is None else metrics.test_accuracy_last,
         test_accuracy_best=None if metrics is None else metrics.test_accuracy_best,
-        kept=None if record.metrics is None else sum(layer.kept for layer in record.layers),
-        total=None if record.metrics is None else sum(layer.total for layer in record.layers),
+        kept=None if total is None or pruned is None else total - pruned,
+        total=total,
         seconds=record.costs.seconds_total,
         reason=(record.error or "").partition("\n")[0] or None,
     )
+
+
+def _pruned(metrics: Metrics) -> tuple[int | None, int | None]:
+    """How many filters, or weights, are gone, and of how many."""
+    if metrics.filters_total is not None:
+        return metrics.filters_pruned, metrics.filters_total
+    return metrics.weights_pruned, metrics.weights_total
 
 
 def table(rows: Iterable[tuple[str, Note]]) -> str:

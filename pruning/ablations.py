@@ -1,6 +1,7 @@
-"""Ablations of a pruning method (Frankle et al. 2021, section 5): what its masks and scores owe to their details.
+"""Ablations on masks: what a method chose, with one part of the choice taken away (Frankle et al. 2021, section 5).
 
-Another initialisation after pruning is :func:`pruning.models.initialise`, as is the one of variance 1.
+Reinitialisation, the third, draws new weights under an old mask: :func:`pruning.models.initialise`. All three are in
+PROTOCOLS B.6.
 """
 
 from collections.abc import Mapping
@@ -12,17 +13,17 @@ from pruning.masks import Mask
 
 
 def shuffled(mask: Mapping[str, Tensor], generator: torch.Generator) -> Mask:
-    """``mask`` with the entries of every tensor in random order: layers keep their densities, not their weights.
+    """``mask`` with the places inside each tensor permuted at random: as many stay of each, but others.
 
-    ``generator``, on the CPU, is drawn from once for each tensor, in the order of ``mask``.
+    The permutations are drawn in the order of the names, one for each tensor, on the generator's device.
     """
     result = {}
     for name, keep in mask.items():
-        order = torch.randperm(keep.numel(), generator=generator).to(keep.device)
-        result[name] = keep.flatten()[order].view(keep.shape)
+        order = torch.randperm(keep.numel(), generator=generator, device=generator.device)
+        result[name] = keep.flatten()[order.to(keep.device)].view(keep.shape)
     return result
 
 
 def inverted(scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``scores`` with their signs turned, so that the most important weights are pruned first."""
+    """Scores by which the most important goes first: the negative ones."""
     return {name: -score for name, score in scores.items()}

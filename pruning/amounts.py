@@ -1,6 +1,6 @@
 """Amounts in exact arithmetic: how many go in total, and after each round."""
 
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 from math import floor
 from typing import Literal, get_args
@@ -9,6 +9,9 @@ Amount = str | float | Decimal | Fraction
 """A fraction pruned. A float counts as the decimal it prints as, so 0.1 is one tenth exactly."""
 
 Schedule = Literal["even", "released"]
+
+_DECIMALS = 50
+"""Of a density that is a root. Where it is a short decimal, rounding finds it, and exactly half a weight counts up."""
 
 
 def exact(amount: Amount) -> Fraction:
@@ -53,6 +56,21 @@ def cumulative(amount: Amount, rounds: int, schedule: Schedule = "even") -> list
     return gone
 
 
+def densities(amount: Amount, iterations: int) -> list[Fraction]:
+    """Fraction left after each of ``iterations`` that remove the same share of what is left: (1 - amount)^(n / N).
+
+    Frankle et al. 2021, appendix D.1, which prints s^(n / N) but means the fraction left (PROTOCOLS B.4). Rounded to 50
+    decimals, and the last not at all. Raises ValueError where ``iterations`` is not positive.
+    """
+    if iterations < 1:
+        raise ValueError(f"iterations is {iterations}; it must be at least 1")
+    last = 1 - exact(amount)
+    with localcontext(Context(prec=_DECIMALS + 10)):
+        log = (Decimal(last.numerator) / last.denominator).ln() / iterations
+        left = [Fraction(round((log * n).exp(), _DECIMALS)) for n in range(1, iterations)]
+    return [*(max(density, last) for density in left), last]
+
+
 def integer_percentages(amount: Amount, rounds: int, schedule: Schedule = "released") -> list[int]:
     """Percent left after each round when the percentage is cut to an integer every round, as ResNet-56's is (A.4.3)."""
     percent, left = 100, []
@@ -60,15 +78,3 @@ def integer_percentages(amount: Amount, rounds: int, schedule: Schedule = "relea
         percent = floor(percent * (1 - ratio))
         left.append(percent)
     return left
-
-
-def densities(amount: Amount, iterations: int) -> list[Fraction]:
-    """Fraction pruned after each of ``iterations`` that leave (1 - amount)^(n/N) after n of N, the last one exactly.
-
-    Frankle et al. 2021, appendix D.1, which prints sparsities s^(n/N) where densities are meant. Raises ValueError.
-    """
-    if iterations < 1:
-        raise ValueError(f"iterations is {iterations}; it must be at least 1")
-    whole = exact(amount)
-    before = (Fraction(1 - float(1 - whole) ** (n / iterations)) for n in range(1, iterations))
-    return [*(min(gone, whole) for gone in before), whole]

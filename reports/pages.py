@@ -1,17 +1,22 @@
 """A profile's report: Markdown pages with figures beside them, and one page of HTML that holds them all."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Template
 
 from bench import profiles
+from bench.profiles import Profile
+from bench.suites import gradient_flow
 from reports import figures, markdown, overview
 from reports.curves import FIGURES, FigureData, figure_data
 from reports.evidence import Evidence, gather
 from reports.places import linker
 from reports.prices import prices
+from reports.provenance import problems
 from reports.tables import Context, purpose_notes, rounds_text, tables
+from reports.weights import evidence as weights
+from reports.weights import pages as second
 from results.registry import Registry
 
 TITLES = {"table1": "Table 1", "table2": "Table 2", "table3": "Table 3", "figures": "Figures 1 and 4-12"}
@@ -25,10 +30,13 @@ def render(profile_name: str, registry: Registry, out_dir: Path) -> Path:
     profile = profiles.get(profile_name)
     folder = Path(out_dir) / profile.name
     folder.mkdir(parents=True, exist_ok=True)
-    evidence = gather(profile, registry.records(profile.name))
+    records = registry.records(profile.name)
+    evidence, others = gather(profile, records), weights.gather(profile, records)
     for data in _figure_data(evidence):
         figures.write(data, folder / "figures", profile)
-    texts = pages(evidence, registry, folder)
+    if second.shown(others):
+        second.write_figures(others, folder)
+    texts = pages(evidence, registry, folder, others)
     for name, text in texts.items():
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
     index = folder / "index.html"
@@ -36,17 +44,42 @@ def render(profile_name: str, registry: Registry, out_dir: Path) -> Path:
     return index
 
 
-def pages(evidence: Evidence, registry: Registry, folder: Path) -> dict[str, str]:
-    """The Markdown of every page by its name, the overview first, with links as they are in ``folder``."""
-    profile, costs = evidence.profile, prices(evidence)
+def pages(
+    evidence: Evidence, registry: Registry, folder: Path, others: weights.Evidence | None = None
+) -> dict[str, str]:
+    """The Markdown of every page by its name, the overview first, with links as they are in ``folder``.
+
+    ``others`` is what there is of the second suite; without it the registry is asked.
+    """
+    profile = evidence.profile
+    if others is None:
+        others = weights.gather(profile, registry.records(profile.name))
+    more = second.pages(others, linker(registry, folder)) if second.shown(others) else {}
+    links = {second.TITLES[name]: f"{name}.md" for name in more}
+    if gradient_flow.SUITE not in profile.suites:
+        return {"index": _front(profile, registry, links), **more}
+    return {**_first_suite(evidence, registry, folder, links), **more}
+
+
+def _first_suite(evidence: Evidence, registry: Registry, folder: Path, more: Mapping[str, str]) -> dict[str, str]:
+    """The pages of the gradient-flow suite; its overview also leads to the pages that ``more`` names."""
+    costs = prices(evidence)
     views = tables(evidence, Context(linker(registry, folder), costs))
-    command = overview.missing_command(profile.name)
+    command = overview.missing_command(evidence.profile.name)
     links = {title: f"{name}.md" for name, title in TITLES.items()}
     return {
-        "index": overview.page(evidence, views, costs, registry, links),
+        "index": overview.page(evidence, views, costs, registry, {**links, **more}),
         **{f"table{view.number}": markdown.page(view, command) for view in views},
         "figures": _figures(evidence),
     }
+
+
+def _front(profile: Profile, registry: Registry, links: Mapping[str, str]) -> str:
+    """The first page of a profile that has no cell of the gradient-flow suite."""
+    listed = "\n".join(f"- [{title}]({target})" for title, target in links.items())
+    purpose = f"{profile.purpose[0].upper()}{profile.purpose[1:]}."
+    parts = [f"# Report of profile {profile.name}", purpose, listed, problems(registry)]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _figure_data(evidence: Evidence) -> list[FigureData]:
@@ -81,13 +114,13 @@ def _html(profile: str, texts: Mapping[str, str]) -> str:
     from markdown_it import MarkdownIt
 
     converter = MarkdownIt("commonmark", {"html": True}).enable("table")
-    rendered = ((name, _scrolling(converter.render(_inner(text)))) for name, text in texts.items())
+    rendered = ((name, _scrolling(converter.render(_inner(text, texts)))) for name, text in texts.items())
     sections = (f'<section id="{name}">\n{text}</section>\n' for name, text in rendered)
     return _PAGE.substitute(profile=profile, body="".join(sections))
 
 
-def _inner(text: str) -> str:
-    return re.sub(rf"\(({'|'.join(TITLES)})\.md\)", r"(#\1)", text)
+def _inner(text: str, names: Iterable[str]) -> str:
+    return re.sub(rf"\(({'|'.join(map(re.escape, names))})\.md\)", r"(#\1)", text)
 
 
 def _scrolling(text: str) -> str:

@@ -70,9 +70,11 @@ def test_the_catalogue_knows_itself_the_records_and_one_table_of_integers():
 
 EXECUTION = (
     "bench.__main__", "bench.budget", "bench.cache", "bench.commands", "bench.datasets", "bench.device",
-    "bench.environment", "bench.executor", "bench.experiment", "bench.line", "bench.marks", "bench.measured",
-    "bench.plan", "bench.plugin", "bench.queue_command", "bench.run_state", "bench.runner", "bench.sampling",
-    "bench.summary", "bench.test_cells", "bench.together", "bench.width",
+    "bench.environment", "bench.executor", "bench.experiment", "bench.filter_pruning", "bench.line",
+    "bench.marks", "bench.measured",
+    "bench.plan", "bench.plugin", "bench.queue_command", "bench.run_state", "bench.runner",
+    "bench.summary", "bench.test_cells", "bench.together", "bench.trial",
+    "bench.weight_pruning", "bench.width",
 )  # fmt: skip
 
 

@@ -19,7 +19,10 @@ ITERATIONS = 100
 GRID = tuple(range(1, 19))
 """Levels of the paper's sparsity axis (PROTOCOLS B.7)."""
 
-POINTS = (0, 500, 1000, 2000, 4000, 6000, 8000, 10_000, 15_000, 20_000, 25_000, 30_000, 35_000, 40_000, 50_000, 62_560)
+POINTS: tuple[Point, ...] = (
+    *(0, 500, 1000, 2000, 4000, 6000, 8000, 10_000, 15_000, 20_000, 25_000, 30_000, 35_000, 40_000, 50_000),
+    END,
+)
 """Iterations after which Figures 6 and 10 prune; the paper does not list its own (PROTOCOLS B.7)."""
 
 
@@ -34,14 +37,17 @@ class Network:
     rewind: int = 0  # iteration that lottery-ticket rewinding goes back to (table A.3)
     levels: tuple[int, ...] = GRID
     ablated: tuple[int, ...] = GRID  # levels of the ablations
-    points: tuple[int, ...] = ()
+    points: tuple[Point, ...] = ()
+    iterations: int = 0  # of its whole schedule, where the end of training lies on the axis of prune points
 
 
 LENET = Network(model="lenet300_100", dataset="mnist", matching=11, levels=(2, 4, 7, 11, 15, 18), ablated=(4, 11, 18))
 """Appendix K, on six of its levels; it does not name its highest matching sparsity, so its figures are drawn at 11."""
-RESNET20 = Network(model="resnet20", dataset="cifar10", matching=6, rewind=1000, points=POINTS)
-VGG16 = Network(model="vgg16", dataset="cifar10", matching=12, rewind=2000, points=POINTS)
-RESNET18 = Network(model="resnet18", dataset="tiny_imagenet", matching=15, rewind=1000, points=POINTS)
+RESNET20 = Network(model="resnet20", dataset="cifar10", matching=6, rewind=1000, points=POINTS, iterations=62_560)
+VGG16 = Network(model="vgg16", dataset="cifar10", matching=12, rewind=2000, points=POINTS, iterations=62_560)
+RESNET18 = Network(
+    model="resnet18", dataset="tiny_imagenet", matching=15, rewind=1000, points=POINTS, iterations=78_200
+)
 MODIFIED = Network(model="resnet18_modified", dataset="tiny_imagenet", matching=15, rewind=1000)
 """Appendix L; it does not name its highest matching sparsity either, so that of ResNet-18 stands in."""
 RESNET50 = Network(model="resnet50", dataset="imagenet", matching=5, extreme=13, rewind=6255, levels=GRID[:13])
@@ -74,11 +80,13 @@ class Method:
             seed=seed,
         )
 
-    def after(self, iterations: int, network: Network) -> tuple["Method", Network]:
-        """The method at another prune point; a rewound one goes back to that iteration instead."""
-        if self.rewound:
-            return self, replace(network, rewind=iterations)
-        return replace(self, at=iterations), network
+    def after(self, point: Point, network: Network) -> tuple["Method", Network]:
+        """The method at another prune point; a rewound one goes back to that iteration, at the end to none."""
+        if not self.rewound:
+            return replace(self, at=point), network
+        if isinstance(point, str):
+            return replace(self, rewound=False), network
+        return self, replace(network, rewind=point)
 
 
 RANDOM = Method(label="Random", score="random")
@@ -140,7 +148,8 @@ class Figure:
         if self.axis == "iteration":
             for point in network.points:
                 there, where = method.after(point, network)
-                yield float(point), there.cell(where, level_amount(matching), seed)
+                x = network.iterations if isinstance(point, str) else point
+                yield float(x), there.cell(where, level_amount(matching), seed)
             return
         one = self.axis in ("neurons", "layers")
         for level in (matching,) if one else network.ablated if self.ablations else network.levels:
@@ -213,7 +222,7 @@ FIGURES: tuple[Figure, ...] = tuple(_figures())
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A network in a replication table, the score that prunes it, and how much: 0 is the unpruned one."""
+    """A network in a replication table, the score that prunes it, and how much; the unpruned one always runs."""
 
     table: str
     network: Network
@@ -236,7 +245,10 @@ TABLES: tuple[Row, ...] = (
         for table, method in (("Table 3", SNIP), ("Table 5", GRASP))
         for model in ("vgg19", "wrn32_2")
     ),
-    *(Row(table="Table 7", network=network, method=SYNFLOW, amounts=()) for network in (_cifar("vgg11"), VGG16)),
+    *(
+        Row(table="Table 7", network=network, method=SYNFLOW, amounts=())
+        for network in (_cifar("vgg11"), VGG16, MODIFIED)
+    ),
 )
 """Tables 2, 3, 5 and 7 but for ResNet-50 and for the other hyper-parameters that Table 7 tries."""
 

@@ -130,7 +130,8 @@ def _limited(protocol: Protocol, epochs: int, drops: tuple[int, ...]) -> Protoco
 _DEMO = Network(model="lenet300_100", dataset="digits", matching=7, levels=(4, 7), ablated=(7,))
 _FEW = (2, 6, 11, 18)
 _SMALL_RESNET, _SMALL_LENET = replace(suite.RESNET20, levels=_FEW), replace(suite.LENET, levels=_FEW)
-_TABLE_NETWORKS = tuple(dict.fromkeys(row.network for row in suite.TABLES if row.network != suite.VGG16))
+_IN_FIGURES = {network for figure in suite.FIGURES for network in figure.networks}
+_TABLE_NETWORKS = tuple(dict.fromkeys(row.network for row in suite.TABLES if row.network not in _IN_FIGURES))
 
 GRIDS: dict[str, Grid] = {
     "demo": Grid(protocols={_DEMO: _DIGITS}, pruned=_every_method),

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pruning.names import unknown
-
-_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+from pruning.scores.prunable import weight_parameters
 
 
 def layer_counts(mask: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
@@ -16,15 +15,11 @@ def layer_counts(mask: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
 
 
 def fitted(net: nn.Module, mask: Mapping[str, Tensor]) -> dict[str, nn.Parameter]:
-    """Every weight of a convolution or linear layer of ``net``, by name, in forward (registration) order.
+    """Every weight that a mask of ``net`` may name, in forward (registration) order.
 
     Raises ValueError where ``mask`` names anything else, or a part of it is no bool tensor of its weight's shape.
     """
-    modules, weights = dict(net.named_modules()), {}
-    for name, parameter in net.named_parameters():
-        owner, _, kind = name.rpartition(".")
-        if kind == "weight" and isinstance(modules[owner], _LAYERS):
-            weights[name] = parameter
+    weights = weight_parameters(net)
     for name, keep in mask.items():
         if name not in weights:
             raise unknown("weight of a convolution or linear layer", name, weights)

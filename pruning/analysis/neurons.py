@@ -15,7 +15,7 @@ from pruning.analysis.layers import fitted
 def neuron_sparsity(net: nn.Module, mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """{layer: Tensor[neurons]} in forward order: the share of the weights into each neuron that is pruned, float64.
 
-    Raises ValueError where ``mask`` does not fit ``net``, or ``net`` has no neurons.
+    Raises ValueError where ``mask`` does not fit ``net``, or ``net`` has no neurons or a transposed convolution.
     """
     return {layer: pruned.double() / inputs for layer, (pruned, inputs) in _pruned(net, mask).items()}
 
@@ -55,7 +55,9 @@ def _pruned(net: nn.Module, mask: Mapping[str, Tensor]) -> dict[str, tuple[Tenso
         )
     counts = {}
     for name in layers:
-        inputs = weights[name][0].numel()
+        layer, inputs = name.rpartition(".")[0], weights[name][0].numel()
+        if getattr(net.get_submodule(layer), "transposed", False):
+            raise ValueError(f"{layer} is a transposed convolution, whose weights are not stored by output channel")
         keep = mask.get(name, torch.ones_like(weights[name], dtype=torch.bool))
-        counts[name.rpartition(".")[0]] = (inputs - keep.flatten(1).sum(1).cpu(), inputs)
+        counts[layer] = (inputs - keep.flatten(1).sum(1).cpu(), inputs)
     return counts

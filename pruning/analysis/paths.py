@@ -49,9 +49,10 @@ def _gradients(
 ) -> Mask:
     """Gradients of the sum of logits by the weights that ``mask`` names, of their shapes."""
     fitted(net, mask)
+    net = getattr(net, "_orig_mod", net)  # what torch.compile wraps
     with torch.inference_mode(False), torch.enable_grad(), mode(net, training=False):
         numbers = {
-            name: torch.full_like(parameter, 0 if name.endswith("bias") else 1, dtype=dtype, requires_grad=False)
+            name: torch.full_like(parameter, 0 if name.endswith("bias") else 1, dtype=dtype)
             for name, parameter in net.named_parameters()
         }
         weights = {name: keep.to(numbers[name]).requires_grad_() for name, keep in mask.items()}
@@ -111,7 +112,10 @@ def _over(average: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return pool
 
 
-_SUMS = {torch.conv1d, torch.conv2d, torch.conv3d, F.linear}
+_SUMS = {
+    F.linear, torch.conv1d, torch.conv2d, torch.conv3d,
+    torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d,
+}  # fmt: skip
 _AVERAGES: dict[Callable[..., Any], Callable[..., Tensor]] = {
     F.max_pool1d: _over(F.avg_pool1d),
     F.max_pool2d: _over(F.avg_pool2d),

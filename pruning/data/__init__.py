@@ -11,6 +11,7 @@ from pruning.data.download import download
 from pruning.data.errors import DataError, MissingData
 from pruning.data.resized_crop import resized_crop_flip, resized_crop_flip_at
 from pruning.data.sampling import class_balanced, generator, permutation, shuffled
+from pruning.data.shapes import without_images
 from pruning.data.sources import NAMES, load
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "resized_crop_flip",
     "resized_crop_flip_at",
     "shuffled",
+    "without_images",
 ]

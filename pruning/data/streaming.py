@@ -78,22 +78,21 @@ def batches(
     """
     if batch_size < 1:
         raise ValueError(f"batches of {batch_size} images were asked for; a batch needs at least one")
-    # A generator of its own, since a loader draws a seed, and would draw it from the global stream.
-    return map(
-        _checked,
-        DataLoader(
-            _Batches(files, index, batch_size, stream),
-            batch_size=None,
-            num_workers=workers,
-            generator=torch.Generator(),
-        ),
+    loader = DataLoader(
+        _Batches(files, index, batch_size, stream),
+        batch_size=None,
+        num_workers=workers,
+        generator=torch.Generator(),  # its own, from which it draws a seed, instead of the global one
     )
+    return _checked(loader)
 
 
-def _checked(found: Batch | DataError) -> Batch:
-    if isinstance(found, DataError):
-        raise found
-    return found
+def _checked(loader: DataLoader[Batch | DataError]) -> Iterator[Batch]:
+    # A generator, since one that is left, or that raises, lets go of the loader's iterator, and so ends the workers.
+    for found in loader:
+        if isinstance(found, DataError):
+            raise found
+        yield found
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,9 @@ A score of your own is a function:
 
 from pruning.scores import filters as _filters  # registers the built-in scores
 from pruning.scores import weights as _weights  # likewise
+from pruning.scores.batches import Batch
 from pruning.scores.compute import filter_scores, weight_scores
-from pruning.scores.gradients import Batch, hessian_gradient, hessian_product, mean_gradient
+from pruning.scores.gradients import hessian_gradient, hessian_product, mean_gradient
 from pruning.scores.guard import BNMode, untouched
 from pruning.scores.prunable import filter_layers, weight_parameters
 from pruning.scores.registry import (

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from pruning.scores.gradients import Batch
+from pruning.scores.batches import Batch
 from pruning.scores.guard import BNMode, untouched
 from pruning.scores.prunable import filter_layers, weight_parameters
 from pruning.scores.registry import Score, resolved

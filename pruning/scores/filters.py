@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from pruning.scores.gradients import Batch, hessian_gradient, mean_gradient, per_batch_gradients
+from pruning.scores.batches import Batch
+from pruning.scores.gradients import hessian_gradient, mean_gradient, per_batch_gradients
 from pruning.scores.registry import register
 
 Layers = Mapping[str, nn.Conv2d]

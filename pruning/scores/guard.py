@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from pruning.modes import mode
+from pruning.scores.buffers import Buffers
 
 BNMode = Literal["eval", "train"]
 """Batch norm by its running statistics, or by those of each batch given."""
@@ -40,12 +41,7 @@ def _numbers_restored(model: nn.Module) -> Iterator[None]:
     parameters = list(model.parameters())
     weights = [(parameter, parameter.detach().clone()) for parameter in parameters]
     wanted = [(parameter, parameter.requires_grad, parameter.grad) for parameter in parameters]
-    # By module and name: a network may assign a new tensor to a buffer.
-    buffers = [
-        (module, name, buffer, buffer.clone())
-        for module in model.modules()
-        for name, buffer in module.named_buffers(recurse=False)
-    ]
+    buffers = Buffers.of(model)
     try:
         for parameter in parameters:
             if parameter.is_floating_point():
@@ -53,9 +49,7 @@ def _numbers_restored(model: nn.Module) -> Iterator[None]:
             parameter.grad = None  # so that a score that goes backward adds to nothing that is the caller's
         yield
     finally:
-        for module, name, buffer, before in buffers:
-            buffer.data.copy_(before)
-            setattr(module, name, buffer)
+        buffers.put_back()
         for parameter, before in weights:
             parameter.data.copy_(before)
         for parameter, flag, gradient in wanted:

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from pruning.scores.gradients import Batch, checked, hessian_gradient, hessian_product, mean_gradient
+from pruning.scores.batches import Batch, checked
+from pruning.scores.gradients import hessian_gradient, hessian_product, mean_gradient
 from pruning.scores.registry import register
 
 Parameters = Mapping[str, nn.Parameter]

@@ -37,8 +37,8 @@ def ticks(axis: str, chart: Chart) -> list[tuple[float, str]]:
     """Places and labels for the sparsities and layers there are; none where any round number will do."""
     if axis in LEVELS:
         planned = {run.x for run in chart.runs if run.state != "not run"}
-        found = sorted(planned | {point.x for curve in chart.curves for point in curve.points})
-        start = [(0.0, "0")] if chart.dense is not None else []
+        found = sorted(planned | chart.places)
+        start = [(0.0, "0")] if chart.dense is not None and len(found) > 1 else []
         return [*start, *((place(axis, x), f"{x:.1f}") for x in found)]
     return [(float(number), name.removesuffix(".weight")) for number, name in enumerate(chart.layers, start=1)]
 
@@ -47,7 +47,7 @@ def limits(axis: str, charts: Sequence[Chart]) -> tuple[float, float] | None:
     """From where to where the y axis of ``charts``, all of one network, reaches; None where there is nothing to show.
 
     An axis of accuracies is cut. It shows at least half of every curve, those of inverted scores aside, and the best at
-    every place, with half as much again below: collapsed networks would leave no room to tell the others apart.
+    every place, and as much again below: collapsed networks would leave no room to tell the others apart.
     """
     if axis in ("neurons", "layers"):
         return (-2.0, 102.0)
@@ -58,7 +58,7 @@ def limits(axis: str, charts: Sequence[Chart]) -> tuple[float, float] | None:
     if axis == "paths":
         return min(low, _ZOOM[0]), max(high, _ZOOM[1])
     shown = min(*_medians(curves), *(best for chart in charts for best in _best(chart)))
-    low = max(low, shown - max(_LEAST_ROOM, (high - shown) / 2))
+    low = max(low, shown - max(_LEAST_ROOM, high - shown))
     room = 0.04 * max(high - low, _LEAST_ROOM)
     return max(0.0, low - room), min(100.0, high) + room
 

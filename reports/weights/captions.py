@@ -33,12 +33,33 @@ def caption(drawn: Drawing, profile: Profile) -> str:
 
 def absent(charts: Sequence[Chart], profile: Profile) -> str:
     """What ``charts`` of one network lack, state by state; empty where they lack nothing."""
-    curves = [(curve.label, curve.runs) for chart in charts for curve in chart.curves]
+    curves = [curve for chart in charts for curve in _curves(chart)]
     every = [("unpruned", charts[0].dense_runs), *curves]  # the unpruned runs are the same in all charts
-    lacking = (_lacking(every, state) for state in ("missing", "failed", "diverged"))
-    never = [name for name, runs in curves if all(run.state == "not run" for run in runs)]
-    whole = "none of it" if len(never) == len(curves) else _listed(never)
-    return "; ".join(part for part in (*lacking, f"not run in profile {profile.name}: {whole}" if never else "") if part)
+    lacking = [_lacking(every, state) for state in ("missing", "failed", "diverged")]
+    return "; ".join(part for part in (*lacking, _unplanned(curves, profile)) if part)
+
+
+def _curves(chart: Chart) -> list[tuple[str, Sequence[Run]]]:
+    """Names and runs of the curves; a panel of which all runs are in one state is named as a whole."""
+    if chart.title and len({run.state for run in chart.runs}) == 1:
+        return [(chart.title, chart.runs)]
+    return [(curve.label.replace(", ", " "), curve.runs) for curve in chart.curves]
+
+
+def _unplanned(curves: Sequence[tuple[str, Sequence[Run]]], profile: Profile) -> str:
+    """``not run in profile demo: GraSP, SNIP (1 of 2 places)``, or ``not run in profile demo`` of everything."""
+    found = [
+        (name, {run.x for run in runs}, {run.x for run in runs if run.state == "not run"}) for name, runs in curves
+    ]
+    never = [name for name, places, unplanned in found if unplanned == places]
+    partly = {name: f"{len(some)} of {len(places)} places" for name, places, some in found if some and some != places}
+    if not never and not partly:
+        return ""
+    names = [*never, *(f"{name} ({said})" for name, said in partly.items())]
+    if len(set(partly.values())) == 1 and len(never) + len(partly) == len(found):
+        names = [*never, f"{next(iter(partly.values()))} of every {'other ' if never else ''}curve"]
+    which = "" if len(never) == len(found) else f": {_listed(names)}"
+    return f"not run in profile {profile.name}{which}"
 
 
 def _lacking(curves: Iterable[tuple[str, Sequence[Run]]], state: State) -> str:

@@ -24,10 +24,10 @@ def _networks(figure: Figure, evidence: Evidence) -> Iterator[Network]:
 
 
 def _panels(figure: Figure) -> tuple[Panel, ...]:
-    """The paper shows the paths of all methods in one panel."""
+    """The paper shows the paths of all methods in one panel, the shuffled over the unmodified mask."""
     if figure.axis != "paths":
         return figure.panels
-    return (Panel(title="", methods=tuple(panel.methods[0] for panel in figure.panels)),)
+    return (Panel(title="", methods=tuple(replace(panel.methods[0], label=panel.title) for panel in figure.panels)),)
 
 
 def _chart(figure: Figure, panel: Panel, network: Network, evidence: Evidence) -> Chart:

@@ -61,9 +61,19 @@ class Chart:
     layers: tuple[str, ...] = ()  # names of tensors, in forward order
 
     @property
+    def methods(self) -> tuple[Method, ...]:
+        """Of its curves."""
+        return tuple(curve.method for curve in self.curves)
+
+    @property
     def empty(self) -> bool:
         """Whether no method has a point; the unpruned network alone is not worth a panel."""
         return not any(curve.points for curve in self.curves)
+
+    @property
+    def places(self) -> frozenset[float]:
+        """Where on the axis there are points."""
+        return frozenset(point.x for curve in self.curves for point in curve.points)
 
     @property
     def runs(self) -> tuple[Run, ...]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bench.suites import missing_the_mark as suite
 from bench.suites.missing_the_mark import (
     ABS_GRASP,
     AFTER,
@@ -69,10 +70,20 @@ def style(method: Method, among: tuple[Method, ...]) -> Style:
     In a panel of one method an ablation has its own colour, and so it has beside the unmodified method; alone it stands
     for the method and has its colour.
     """
-    own = replace(method, ablation="none")
-    alone = all(replace(other, ablation="none") == own for other in among)
-    if len(among) > 1 and alone:
-        return ABLATIONS[method.ablation]
-    if method.ablation != "none" and own in among:
+    own = _unmodified(method)
+    if _of_one(among) or (method.ablation != "none" and own in among):
         return ABLATIONS[method.ablation]
     return METHODS[own]
+
+
+def label(method: Method, among: tuple[Method, ...]) -> str:
+    """What a legend calls it; in a panel of one method, whose name stands above, the ablation is enough."""
+    return suite.ABLATIONS[method.ablation] if _of_one(among) else method.label
+
+
+def _of_one(methods: tuple[Method, ...]) -> bool:
+    return len(methods) > 1 and len({_unmodified(method) for method in methods}) == 1
+
+
+def _unmodified(method: Method) -> Method:
+    return replace(method, ablation="none")

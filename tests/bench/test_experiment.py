@@ -23,7 +23,7 @@ from bench.profiles import PROFILES
 from bench.progress import OutOfBudget, Progress, silent
 from bench.suites.gradient_flow import MODELS
 from bench.versions import versions
-from pruning import data, models
+from pruning import data, models, scores
 from results.record import Record
 
 from . import tiny
@@ -172,13 +172,13 @@ def test_every_layer_loses_the_same_share_under_uniform(tmp_path):
 
 def test_distance_from_init_is_measured_from_where_the_run_started(tmp_path, monkeypatch):
     seen = []
-    score = experiment.scores.filter_scores
+    score = scores.filter_scores
 
     def spy(name, net, batches, **options):
         seen.append((options["initial"], {layer: net.get_submodule(layer).weight.shape for layer in net.filters}))
         return score(name, net, batches, **options)
 
-    monkeypatch.setattr(experiment.scores, "filter_scores", spy)
+    monkeypatch.setattr(scores, "filter_scores", spy)
     run(tmp_path, tiny.cell("distance_from_init", rounds=2))
     fresh = models.build("vgg13", 10, width="0.25", seed=data.generator(0, "init").initial_seed())
     (first, _), (second, shapes) = seen

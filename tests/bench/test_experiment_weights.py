@@ -11,6 +11,7 @@ import torch
 
 from bench import experiment
 from bench.cell import BASE, END, Cell, level_amount
+from bench.plan import Sparsify
 from bench.profiles import get
 from bench.progress import OutOfBudget, silent
 from bench.protocol import Protocol
@@ -18,7 +19,9 @@ from bench.run_state import State
 from bench.suites import missing_the_mark as suite
 from bench.suites.missing_the_mark import Method
 from bench.suites.missing_the_mark_grids import Grid
+from bench.weight_pruning import sparsify
 from pruning import masks, models, training
+from pruning.data import MissingData
 from pruning.steps import finished
 
 from . import tiny
@@ -118,10 +121,10 @@ def test_a_prune_point_in_an_epoch(tmp_path):
 def sparsified(folder, which):
     """The state right after the weights are masked, and the network at initialisation."""
     going = experiment.Run(which, profile(), tiny.settings(folder), silent)
-    state = State(training.place(going._fresh(), "cpu"))
+    state = State(training.place(going.trial.fresh(), "cpu"))
     for stage in going.stages:
-        if isinstance(stage, experiment.Sparsify):
-            finished(going._sparsify(stage, state))
+        if isinstance(stage, Sparsify):
+            finished(sparsify(going.trial, stage, state))
             return state, going
         finished(going._train(stage, state))
     raise AssertionError
@@ -133,7 +136,7 @@ def test_rewinding_puts_back_the_weights_of_that_iteration(rewind, tmp_path):
     state, going = sparsified(tmp_path, late)
     trained, _ = sparsified(tmp_path, cell(at=END))
     assert all(torch.equal(state.mask[name], trained.mask[name]) for name in trained.mask), "the mask of the end"
-    expected = sparsified(tmp_path, cell("random", at=rewind))[0].net if rewind else going._fresh()
+    expected = sparsified(tmp_path, cell("random", at=rewind))[0].net if rewind else going.trial.fresh()
     # What that other run pruned is zero there.
     for name, weight in state.net.named_parameters():
         other = expected.get_parameter(name)
@@ -146,7 +149,7 @@ def test_rewinding_puts_back_the_weights_of_that_iteration(rewind, tmp_path):
 
 def test_pruned_weights_stay_zero_to_the_end(tmp_path):
     going = experiment.Run(cell("snip", at=END), profile(), tiny.settings(tmp_path), silent)
-    state = State(training.place(going._fresh(), "cpu"))
+    state = State(training.place(going.trial.fresh(), "cpu"))
     finished(going._finish(0, state))
     kept = {name: int((state.net.get_parameter(name) != 0).sum()) for name in state.mask}
     assert kept == {name: int(keep.sum()) for name, keep in state.mask.items()}
@@ -154,7 +157,7 @@ def test_pruned_weights_stay_zero_to_the_end(tmp_path):
 
 def test_reinitialised_weights_are_those_of_a_network_never_seen(tmp_path):
     state, going = sparsified(tmp_path, cell(ablation="reinit"))
-    before = going._fresh()
+    before = going.trial.fresh()
     masks.zero_(before, state.mask)
     for name, weight in state.net.named_parameters():
         moved = weight != before.get_parameter(name)
@@ -236,3 +239,17 @@ def test_the_demo_has_both_suites():
     assert all(isinstance(found, Cell) for found in get("demo").cells())
     assert sum(found.score == BASE for found in get("demo").cells(suites=(suite.SUITE,))) == 1
     assert models.names()
+
+
+def test_a_mask_that_needs_no_images_asks_for_none(tmp_path):
+    unseen = replace(NETWORK, dataset="cifar10")
+    using = replace(
+        tiny.profile(), weights=Grid(protocols={unseen: replace(PROTOCOL, epochs=0)}, pruned=lambda network, seed: ())
+    )
+    for score in ("random", "magnitude", "synflow"):
+        record = run(tmp_path, Method(label="", score=score).cell(unseen, SEVENTH, 0), using=using)
+        assert record.data.train_images == 0
+        assert record.data.score_images is None
+        assert record.metrics.weights_pruned > 0
+    with pytest.raises(MissingData):
+        run(tmp_path, Method(label="", score="snip").cell(unseen, SEVENTH, 0), using=using)

@@ -200,6 +200,12 @@ def test_axes():
     assert at[:4] == [(0, 0, None, 15), (500, 500, None, 15), (1000, 1000, None, 15), (2000, 2000, None, 15)]
     back = [(x, cell.at, cell.rewind) for x, cell in FIGURES["6"].series(suite.LTR, suite.VGG16, 0)]
     assert back[:3] == [(0, END, 0), (500, END, 500), (1000, END, 1000)]
+    assert back[-1] == (62_560, END, None)  # rewound to the end it is what magnitude pruning after training leaves
+    assert at[-1] == (78_200, END, None, 15)
+    for network in (suite.RESNET20, suite.VGG16, suite.RESNET18):
+        protocol = GRIDS["paper"].protocols[network]
+        per_epoch = -(-IMAGES[network.dataset] // protocol.batch_size)
+        assert network.iterations == protocol.epochs * per_epoch > network.points[-2]
     rewound = [cell.rewind for _, cell in FIGURES["8"].series(suite.LTR, suite.VGG16, 0)]
     assert rewound == [2000] * 18
 

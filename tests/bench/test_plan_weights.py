@@ -91,6 +91,18 @@ def test_an_iteration_beyond_the_schedule_is_an_error(iteration):
         list(dense(iteration, PROTOCOL, IMAGES))
 
 
+def test_a_rewinding_beyond_the_schedule_is_an_error_before_anything_is_trained():
+    with pytest.raises(ValueError, match=r"^iteration 17 comes after 4 epochs of 4 iterations$"):
+        plan(replace(AFTER, rewind=17), PROTOCOL, IMAGES)
+
+
+def test_what_this_suite_cannot_do_is_refused():
+    with pytest.raises(ValueError, match=r"^no ablation is called 'shufle'; did you mean shuffle\?$"):
+        plan(replace(SNIP, ablation="shufle"), PROTOCOL, IMAGES)
+    with pytest.raises(ValueError, match=r"suite missing_the_mark prunes weights, not filters$"):
+        plan(replace(SNIP, granularity="filters"), PROTOCOL, IMAGES)
+
+
 def test_iterations_count_the_last_partial_batch():
     assert plan(replace(SNIP, at=4), PROTOCOL, 97)[:2] == [trained(1, 0.1, 1, shared=True), mask()]
     assert plan(replace(SNIP, at=4), PROTOCOL, 96)[1] == trained(2, 0.1, 1, 1, shared=True)
@@ -191,6 +203,8 @@ def test_whatever_decides_only_the_scores_leaves_the_dense_run_shared(changed):
     [
         {"protocol": replace(PROTOCOL, initialisation="default")},
         {"protocol": replace(PROTOCOL, augmentation="none")},
+        {"protocol": replace(PROTOCOL, mean=0.25)},
+        {"protocol": replace(PROTOCOL, std=0.25)},
         {"protocol": replace(PROTOCOL, temperature=1.0)},
         {"protocol": replace(PROTOCOL, batch_size=16)},
         {"protocol": replace(PROTOCOL, train_limit=50)},

@@ -112,7 +112,7 @@ def test_a_reference_that_leads_nowhere_says_so(mine, reference, sentence):
 @pytest.mark.parametrize(
     ("cell", "sentence"),
     [
-        (Cell(suite="s", model="vgg31", dataset="cifar10"), r"no model is called 'vgg31'; did you mean vgg13\?"),
+        (Cell(suite="s", model="vgg133", dataset="cifar10"), r"no model is called 'vgg133'; did you mean vgg13\?"),
         (Cell(suite="s", model="vgg13", dataset="cifar1O0".lower()), r"no data set is called 'cifar1o0'; did you mean"),
         (pruned("lost"), r"no score is called 'lost'; did you mean loss\?"),
     ],

@@ -14,7 +14,9 @@ def ids(**filters):
 
 def test_nothing_said_is_the_whole_profile():
     assert ids() == [cell.id for cell in DEMO.cells()]
-    assert len(ids()) == 51
+    assert len(ids()) == 51 + 29
+    assert len(ids(suites=("gradient_flow",))) == 51
+    assert all(name.startswith("missing_the_mark-") for name in ids(suites=("missing_the_mark",)))
 
 
 def test_base_cells_stay_beside_the_scores_and_rounds_asked_for():
@@ -27,7 +29,12 @@ def test_base_cells_stay_beside_the_scores_and_rounds_asked_for():
 
 def test_a_known_score_outside_the_grid_and_ones_own_are_added():
     assert sum("-fisher-" in name for name in ids(scores=parse_scores(["fisher"]))) == 6
-    assert len(ids(scores=parse_scores(["m:mine"]))) == 51 + 6
+    assert len(ids(scores=parse_scores(["m:mine"]))) == 51 + 29 + 6, "filters, where both suites run"
+    weights = ids(suites=("missing_the_mark",), scores=parse_scores(["m:mine"]))
+    assert [name for name in weights if "-mine-" in name] == [
+        "missing_the_mark-lenet300_100-digits-mine-k4-s0",
+        "missing_the_mark-lenet300_100-digits-mine-k7-s0",
+    ]
 
 
 def test_ids_and_patterns():
@@ -41,7 +48,11 @@ def test_ids_and_patterns():
     [
         ({"models": ("mobilenet",)}, r"no model of profile demo is called 'mobilenet'; did you mean mobilenet_v1\?"),
         ({"datasets": ("cifar10",)}, "no data set of profile demo is called 'cifar10'; there are digits"),
-        ({"rounds": (25,)}, "profile demo has no cell of 25 rounds; it has 1, 3"),
+        ({"rounds": (25,)}, "profile demo has no cell of 25 rounds; it has 1, 3, 100"),
+        (
+            {"suites": ("missing_mark",)},
+            r"no suite of profile demo is called 'missing_mark'; did you mean missing_the_mark\?",
+        ),
         ({"patterns": ("..",)}, "'..' is not a cell id; expected something like"),
         ({"patterns": ("*nothing*",)}, r"no cell of profile demo matches '\*nothing\*'"),
         ({"patterns": ("gradient_flow-vgg13-digits-bas-s0",)}, "did you mean gradient_flow-vgg13-digits-base-s0?"),

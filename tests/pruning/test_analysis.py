@@ -174,6 +174,28 @@ def test_what_is_not_masked_is_whole(connected) -> None:  # type: ignore[no-unty
 
 
 @BOTH
+def test_a_layer_that_is_not_used_is_not_connected(connected) -> None:  # type: ignore[no-untyped-def]
+    class Part(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.unused = nn.Linear(2, 1), nn.Linear(2, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.used(x)  # type: ignore[no-any-return]
+
+    found = connected(Part(), whole(Part()), (2,))
+    assert ints(found) == {"used.weight": [[1, 1]], "unused.weight": [[0, 0]]}
+
+
+@BOTH
+def test_a_compiled_network_is_the_network_in_it(connected) -> None:  # type: ignore[no-untyped-def]
+    net, mask = mlp(2, 2, 1), {"2.weight": kept([[1, 0]])}
+    compiled = torch.compile(net)
+    assert ints(connected(compiled, mask, (2,))) == ints(mask)
+    assert collapsed(compiled, {"0.weight": kept([[0, 0], [1, 0]])}) == (1, 2)
+
+
+@BOTH
 def test_a_kernel_position_that_meets_padding_alone_is_not_connected(connected) -> None:  # type: ignore[no-untyped-def]
     net, mask = nn.Sequential(conv3()), {"0.weight": ALL_TAPS}
     assert torch.equal(connected(net, mask, (1, 1, 1))["0.weight"], taps((1, 1)))
@@ -400,6 +422,14 @@ class Inexact(TorchFunctionMode):
         return func(*args, **(kwargs or {})) + 1e-3
 
 
+def test_a_chain_of_transposed_convolutions_is_followed_however_long() -> None:
+    net = nn.Sequential(*[nn.ConvTranspose1d(16, 16, 1) for _ in range(250)])
+    mask = whole(net)
+    mask["1.weight"][3] = False  # [in, out, 1]: nobody reads channel 3 of the first layer
+    found = effective(net, mask, (16, 1))
+    assert [int(found[name].sum()) for name in list(mask)[:3]] == [15 * 16, 15 * 16, 256]
+
+
 def test_inexact_convolutions_invent_no_paths() -> None:
     net = models.build("resnet56", width="0.125", seed=0)
     mask = random_mask(net, 0, 0.05)
@@ -490,6 +520,9 @@ def test_networks_and_grids_that_cannot_be_looked_at() -> None:
         neuron_sparsity(nn.Linear(2, 1), {})
     with pytest.raises(ValueError, match=r"^points is 1; it must be at least 2, for the sparsities 0 and 1$"):
         neuron_curve(mlp(2, 3, 1), {}, points=1)
+    sentence = r"^0 is a transposed convolution, whose weights are not stored by output channel$"
+    with pytest.raises(ValueError, match=sentence):
+        collapsed(nn.Sequential(nn.ConvTranspose2d(2, 3, 1)), {})
     net = nn.Sequential(conv3(), nn.MaxPool2d(2, dilation=2))
     sentence = r"^a max pool is dilated by 2; paths are known through pools without dilation$"
     with pytest.raises(ValueError, match=sentence):

@@ -1,5 +1,6 @@
 """A data set that stays on disk, on three made-up classes."""
 
+import multiprocessing
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +83,16 @@ def test_the_fingerprint_follows_from_the_files_and_not_from_where_they_are(
     longer = image_folder.image_folder("tiny", root / "elsewhere").fingerprint
     image.rename(moved / "val/n02/n02_0.JPEG")
     assert len({tiny.fingerprint, longer, image_folder.image_folder("tiny", root / "elsewhere").fingerprint}) == 3
+
+
+def test_the_fingerprint_knows_the_splits_apart(tmp_path: Path) -> None:
+    for part, number in (("train", 0), ("train", 1), ("val", 2)):
+        save(tmp_path / f"one/{part}/n01/{number}.JPEG", number)
+    before = image_folder.image_folder("one", tmp_path)
+    (tmp_path / "one/train/n01/1.JPEG").rename(tmp_path / "one/val/n01/1.JPEG")
+    after = image_folder.image_folder("one", tmp_path)
+    assert [*before.train.paths, *before.test.paths] == [*after.train.paths, *after.test.paths]
+    assert before.fingerprint != after.fingerprint
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -170,9 +181,11 @@ def test_a_damaged_image_is_named_where_its_batch_is_reached(
     path.write_bytes(path.read_bytes()[:500])
     batches = streaming.evaluation_batches(tiny, 2, workers=workers)
     assert next(batches)[1].tolist() == [0, 0]
+    assert len(multiprocessing.active_children()) == workers
     with pytest.raises(data.DataError) as raised:
         next(batches)
     assert str(raised.value) == f"{path} is not a whole image; fetch it again"
+    assert multiprocessing.active_children() == []
 
 
 def test_a_file_that_vanished_is_named(root: Path, tiny: image_folder.Streamed) -> None:
@@ -184,9 +197,10 @@ def test_a_file_that_vanished_is_named(root: Path, tiny: image_folder.Streamed) 
 def test_leaving_an_epoch_early_ends_its_workers(tiny: image_folder.Streamed) -> None:
     batches = streaming.training_batches(tiny, 1, seed=0, epoch=0, workers=2)
     first, _ = next(batches)
+    assert len(multiprocessing.active_children()) == 2
     del batches
     assert torch.equal(first, next(streaming.training_batches(tiny, 1, seed=0, epoch=0))[0])
-    assert torch.multiprocessing.active_children() == []
+    assert multiprocessing.active_children() == []
 
 
 def test_what_is_listed_can_be_sent_to_a_process(tiny: image_folder.Streamed) -> None:
@@ -205,7 +219,8 @@ def test_a_missing_folder_is_missing_data(tmp_path: Path) -> None:
     with pytest.raises(data.MissingData) as raised:
         image_folder.imagenet(tmp_path)
     assert str(raised.value) == (
-        f"{tmp_path} holds no 'imagenet'; put imagenet/train and imagenet/val there, with a folder for each class in both"
+        f"{tmp_path} holds no 'imagenet'; "
+        "put imagenet/train and imagenet/val there, with a folder for each class in both"
     )
 
 
@@ -239,8 +254,8 @@ def test_something_smaller_is_not_taken_for_imagenet(root: Path) -> None:
     with pytest.raises(data.DataError) as raised:
         image_folder.imagenet(root)
     assert str(raised.value) == (
-        f"{root}/imagenet has 3 classes with 9 training and 6 validation images instead of ImageNet's 1,000 classes with "
-        "1,281,167 training and 50,000 validation; complete it or give another root"
+        f"{root}/imagenet has 3 classes with 9 training and 6 validation images instead of ImageNet's "
+        "1,000 classes with 1,281,167 training and 50,000 validation; complete it or give another root"
     )
 
 

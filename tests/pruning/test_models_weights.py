@@ -164,13 +164,13 @@ def test_lenet_by_hand() -> None:
     net = models.build("lenet300_100", 2, in_channels=2, width="0.001", image_size=1).double()
     values = {
         "fc1.weight": [[1.0, 2.0]], "fc1.bias": [-4.0],
-        "fc2.weight": [[3.0]], "fc2.bias": [-1.0],
+        "fc2.weight": [[-3.0]], "fc2.bias": [4.0],
         "out.weight": [[2.0], [-1.0]], "out.bias": [0.5, 0.25],
     }  # fmt: skip
     net.load_state_dict({key: torch.tensor(value, dtype=torch.float64) for key, value in values.items()})
-    x = torch.tensor([[3.0, 1.0], [1.0, 2.0], [0.0, 0.0]], dtype=torch.float64).view(3, 2, 1, 1)
-    # fc1: 1, 1, -4 -> 1, 1, 0; fc2: 2, 2, -1 -> 2, 2, 0
-    assert net(x).tolist() == [[4.5, -1.75], [4.5, -1.75], [0.5, 0.25]]
+    x = torch.tensor([[3.0, 1.0], [5.0, 1.0], [0.0, 0.0]], dtype=torch.float64).view(3, 2, 1, 1)
+    # fc1: 1, 3, -4 -> 1, 3, 0; fc2: 1, -5, 4 -> 1, 0, 4
+    assert net(x).tolist() == [[2.5, -0.75], [0.5, 0.25], [8.5, -3.75]]
 
 
 def test_lenet_has_the_size_of_mnist_unless_told_otherwise() -> None:

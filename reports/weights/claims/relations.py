@@ -1,10 +1,11 @@
 """What a comparison has to show: on which side of a bound a difference lies, or that there is none."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reports.verdicts import ALPHA, MARGINS
+from reports.verdicts import ALPHA
 from reports.weights.claims.estimates import Estimated
 
 RESOLUTION = 1.0
@@ -30,14 +31,14 @@ class Relation:
     by_chance: float = 0.0
 
 
-def above(bound: float = 0.0, name: str = "") -> Relation:
+def above(bound: float = 0.0) -> Relation:
     """The interval lies above ``bound``; the contrary where it lies below."""
 
     def says(found: Estimated, alpha: float) -> Says:
         low, high = found.interval(alpha)
         return Says.YES if low > bound else Says.NO if high < bound else Says.OPEN
 
-    return Relation(name or f"> {bound:g}", says)
+    return Relation(f"> {bound:g}", says)
 
 
 def below(bound: float = 0.0) -> Relation:
@@ -86,24 +87,26 @@ def same(resolution: float = RESOLUTION) -> Relation:
     return Relation("= 0", says, ALPHA)
 
 
-def at_most(bound: float, rounding: float = 0.0) -> Relation:
-    """The number is no larger than a printed bound; the contrary where its interval lies beyond."""
+def between(low: float, high: float, name: str = "") -> Relation:
+    """The number lies between printed bounds, both included; the contrary where its interval lies outside."""
 
     def says(found: Estimated, alpha: float) -> Says:
-        limit = bound + rounding + _EXACT
-        return Says.YES if found.value <= limit else Says.NO if found.interval(alpha)[0] > limit else Says.OPEN
+        if low - _EXACT <= found.value <= high + _EXACT:
+            return Says.YES
+        lower, upper = found.interval(alpha)
+        return Says.NO if lower > high + _EXACT or upper < low - _EXACT else Says.OPEN
 
-    return Relation(f"at most {bound:g}", says)
+    return Relation(name or f"{low:g} to {high:g}", says)
+
+
+def at_most(bound: float, rounding: float = 0.0) -> Relation:
+    """The number is no larger than a printed bound, which was rounded by so much."""
+    return between(-math.inf, bound + rounding, f"at most {bound:g}")
 
 
 def at_least(bound: float, rounding: float = 0.0) -> Relation:
-    """The number is no smaller than a printed bound; the contrary where its interval lies below."""
-
-    def says(found: Estimated, alpha: float) -> Says:
-        limit = bound - rounding - _EXACT
-        return Says.YES if found.value >= limit else Says.NO if found.interval(alpha)[1] < limit else Says.OPEN
-
-    return Relation(f"at least {bound:g}", says)
+    """The number is no smaller than a printed bound, which was rounded by so much."""
+    return between(bound - rounding, math.inf, f"at least {bound:g}")
 
 
 def equal(margin: float, rounding: float = 0.0) -> Relation:
@@ -111,10 +114,10 @@ def equal(margin: float, rounding: float = 0.0) -> Relation:
 
     def says(found: Estimated, alpha: float) -> Says:
         low, high = found.interval(2 * alpha)
-        if low - rounding > -margin - _EXACT and high + rounding < margin + _EXACT:
+        if low - rounding > -margin and high + rounding < margin:
             return Says.YES
         low, high = found.interval(alpha)
-        return Says.NO if low > rounding + _EXACT or high < -rounding - _EXACT else Says.OPEN
+        return Says.NO if low > rounding or high < -rounding else Says.OPEN
 
     return Relation(f"within {margin:g} of 0", says)
 
@@ -126,6 +129,3 @@ def exactly(value: float) -> Relation:
         return Says.YES if abs(found.value - value) < _EXACT else Says.NO
 
     return Relation(f"= {value:g}", says)
-
-
-NEURONS, RATIOS = MARGINS["neurons_pruned_pct"], MARGINS["effective_param_ratio"]

@@ -1,0 +1,148 @@
+"""What a run of one cell works with: its images, its score, its networks before training."""
+
+import importlib
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bench.cell import BASE, Cell
+from bench.plan import initialisation
+from bench.protocol import Protocol
+from bench.settings import Settings
+from pruning import data, models, scores, training
+from pruning.data import Dataset
+from pruning.scores import Batch, Granularity, Score
+
+
+class Diverged(Exception):  # noqa: N818
+    """The loss, or a score, is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A cell, how it is run, and everything that follows from the two."""
+
+    cell: Cell
+    protocol: Protocol
+    settings: Settings
+
+    @cached_property
+    def score(self) -> Score | None:
+        """A built-in score, or the user's, loaded only now; None for a cell that prunes nothing."""
+        return None if self.cell.score == BASE else _score(self.cell, self.settings)
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The images on the device; none where the cell neither trains nor scores on any."""
+        return self._loaded[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the whole data set, whatever part of it is used."""
+        return self._loaded[1]
+
+    @cached_property
+    def _loaded(self) -> tuple[Dataset, str]:
+        protocol, device = self.protocol, self.settings.device
+        if protocol.epochs == 0 and (self.score is None or self.score.sampling == "none"):
+            nothing = data.without_images(self.cell.dataset, protocol.image_size)
+            return nothing.to(device), nothing.fingerprint
+        limits = (protocol.train_limit, protocol.test_limit)
+        return _dataset(self.cell.dataset, self.settings.data_root, device, protocol.image_size, limits)
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Shape of an image, [C, H, W]."""
+        height, width, channels = self.data.train.images.shape[1:]
+        return channels, height, width
+
+    @cached_property
+    def recipe(self) -> training.Recipe:
+        """How an epoch is trained."""
+        protocol = self.protocol
+        return training.Recipe(
+            batch_size=protocol.batch_size,
+            momentum=protocol.momentum,
+            weight_decay=protocol.weight_decay,
+            temperature=protocol.temperature,
+            augmentation=protocol.augmentation,
+            mean=protocol.mean,
+            std=protocol.std,
+            precision=protocol.precision,
+        )
+
+    def stream(self, *name: str | int, device: str = "cpu") -> torch.Generator:
+        """The random stream of that name, which the seed of the cell decides."""
+        return data.generator(self.cell.seed, *name, device=device)
+
+    def fresh(self, start: str | None = None) -> nn.Module:
+        """The unpruned network before training, on the CPU, by the cell's initialisation or by ``start``."""
+        return models.build(
+            self.cell.model,
+            self.data.classes,
+            in_channels=self.image[0],
+            width=self.protocol.width,
+            image_size=self.image[1],
+            initialisation=start or initialisation(self.cell, self.protocol),
+            seed=self.stream("init").initial_seed(),
+        )
+
+    def place(self, net: nn.Module) -> nn.Module:
+        """``net`` on the device, laid out as it trains fastest there."""
+        return training.place(net, self.settings.device)
+
+    def sample(self, k: int) -> Tensor | None:
+        """Which training images round ``k`` scores on, drawn anew every round; None for a score without data.
+
+        Class-balanced samples are grouped by class for scores of filters, as in the released code, and in random order
+        for those of weights, where batch norm sees the batch (PROTOCOLS A.5, B.5).
+        """
+        assert self.score is not None
+        train, wanted = self.data.train, self.protocol.score_samples
+        if self.score.sampling == "none":
+            return None
+        stream = self.stream("score_sample", k, device=self.settings.device)
+        if self.score.sampling == "shuffled":
+            return data.shuffled(len(train), wanted, stream)
+        index = data.class_balanced(train.labels, self.data.classes, wanted, stream)
+        return index[data.permutation(len(index), stream)] if self.score.granularity == "weights" else index
+
+    def batches(self, sample: Tensor | None, k: int, net: nn.Module) -> list[Batch]:
+        """The images of a sample as ``net`` is to see them, augmented as in training; the same whenever it is asked."""
+        if sample is None:
+            return []
+        stream = self.stream("score_augmentation", k, device=self.settings.device)
+        parts = sample.split(self.protocol.scoring_batch or self.protocol.batch_size)
+        return [training.inputs(net, self.data.train, part, self.recipe, stream) for part in parts]
+
+
+@lru_cache(maxsize=2)
+def _dataset(
+    name: str, root: Path, device: str, image_size: int | None, limits: tuple[int | None, int | None]
+) -> tuple[Dataset, str]:
+    """The images of a cell on its device, and the fingerprint of the whole set; shared by cells of one process."""
+    whole = data.load(name, root, image_size)
+    placed = whole.limited(*limits).to(device)
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)  # the next cell reads them on another stream
+    return placed, whole.fingerprint
+
+
+def _score(cell: Cell, settings: Settings) -> Score:
+    """The score of a cell: a built-in one, or the user's, loaded only now."""
+    reference = settings.score_references.get(cell.score)
+    if reference is not None:
+        module, _, function = reference.partition(":")
+        found = getattr(importlib.import_module(module), function)
+        registered = scores.of_function(found)
+        if registered:
+            return replace(registered, name=cell.score)
+        return scores.from_function(found, cell.score, granularity=_granularity(cell))
+    return scores.get("random" if cell.score == "uniform" else cell.score, granularity=_granularity(cell))
+
+
+def _granularity(cell: Cell) -> Granularity:
+    return "weights" if cell.granularity == "weights" else "filters"

@@ -1,0 +1,64 @@
+"""Pruning of weights at a prune point: score, mask, ablation, and what is trained on (PROTOCOLS B.4-B.6)."""
+
+import torch
+from torch import Tensor, nn
+
+from bench.plan import Sparsify, dense
+from bench.run_state import State
+from bench.trial import Diverged, Trial
+from pruning import ablations, iterative, masks, models, scores
+from pruning.steps import Steps, Turns
+
+
+def sparsify(trial: Trial, stage: Sparsify, state: State) -> Turns[None]:
+    """Put a mask and what is trained under it into ``state``. Raises Diverged where a score is not finite."""
+    ablation = trial.cell.ablation
+    with state.timed("score"):
+        state.mask = _mask(trial, stage, state)
+    if ablation == "shuffle":
+        state.mask = ablations.shuffled(state.mask, trial.stream("shuffle"))
+    if stage.rewind is not None:
+        state.net = yield from _rewound(trial, stage.rewind)
+    if ablation == "reinit":
+        models.initialise(state.net, trial.protocol.initialisation, trial.stream("reinit").initial_seed())
+    masks.zero_(state.net, state.mask)
+    state.momentum, state.steps = {}, None
+    yield True
+
+
+def _mask(trial: Trial, stage: Sparsify, state: State) -> masks.Mask:
+    """By scores of the network as it is, or, of one ablation, as it would be at variance 1."""
+    scored = state.net
+    if trial.cell.ablation == "unit_variance_score":
+        scored = trial.place(trial.fresh("unit_variance"))
+    sample = trial.sample(1)
+    state.score_images = None if sample is None else len(sample)
+
+    def score(net: nn.Module) -> dict[str, Tensor]:
+        return _scores(trial, sample, net)
+
+    return iterative.weight_mask(scored, score, stage.amount, iterations=stage.iterations)
+
+
+def _scores(trial: Trial, sample: Tensor | None, net: nn.Module) -> dict[str, Tensor]:
+    assert trial.score is not None
+    found = scores.weight_scores(
+        trial.score,
+        net,
+        trial.batches(sample, 1, net),
+        temperature=trial.protocol.temperature,
+        generator=trial.stream("score", 1),
+        image=trial.image,
+    )
+    if broken := [name for name, score in found.items() if not torch.isfinite(score).all()]:
+        raise Diverged(f"score {trial.cell.score} was not finite for {broken[0]} and {len(broken) - 1} other tensors")
+    return ablations.inverted(found) if trial.cell.ablation == "invert" else found
+
+
+def _rewound(trial: Trial, iteration: int) -> Turns[nn.Module]:
+    """The unpruned network as it was after so many iterations: its streams have names, so it can be trained again."""
+    net = trial.place(trial.fresh())
+    steps = Steps(net, trial.data, trial.recipe)
+    for stage in dense(iteration, trial.protocol, len(trial.data.train)):
+        yield from steps.train(lr=stage.lr, seed=trial.cell.seed, epoch=stage.epoch, steps=stage.steps)
+    return net

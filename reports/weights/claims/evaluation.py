@@ -1,0 +1,31 @@
+"""Every claim of the paper evaluated on the records of a profile."""
+
+from dataclasses import dataclass
+
+from bench.suites.missing_the_mark import SUITE
+from reports.weights.claims.catalogue import CHECKS
+from reports.weights.claims.facts import Facts, clean
+from reports.weights.claims.finding import Finding
+from reports.weights.evidence import Evidence
+from results import published
+from results.published import Claim
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A claim, and what came of it; ``comparable`` is False where records of another protocol were held against it."""
+
+    claim: Claim
+    finding: Finding
+    comparable: bool
+
+
+def evaluate(evidence: Evidence) -> tuple[Evaluated, ...]:
+    """All claims in the order of the paper, core claims first.
+
+    Runs made by source that is not committed are left out.
+    """
+    facts = Facts(clean(evidence)[0])
+    claims = sorted(published.claims(SUITE), key=lambda claim: claim.tier != "core")
+    found = ((claim, CHECKS[claim.claim_id](facts, claim)) for claim in claims)
+    return tuple(Evaluated(claim, finding, finding.printed or evidence.profile.comparable) for claim, finding in found)

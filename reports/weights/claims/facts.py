@@ -1,0 +1,131 @@
+"""What the claims are evaluated on: a profile's networks, and samples of what its runs measured."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import cached_property
+
+from bench.cell import BASE, Cell, level_amount
+from bench.suites import missing_the_mark as suite
+from bench.suites.missing_the_mark import Method, Network
+from reports.verdicts import Spread
+from reports.weights import words
+from reports.weights.claims.estimates import Sample, contrast
+from reports.weights.claims.finding import Absent, Comparison, Tested
+from reports.weights.claims.noise import shared
+from reports.weights.claims.relations import Relation
+from reports.weights.evidence import Evidence
+from reports.weights.ranges import reach
+from results.record import Record
+
+Group = tuple[str, str, Decimal | None]
+LEAST = 2
+"""Seeds that a mean needs to be compared."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The runs of a profile, without those that were made by source that is not committed (see :func:`clean`)."""
+
+    evidence: Evidence
+
+    def network(self, like: Network) -> Network | None:
+        """The profile's network of the same model, on whatever data; None where it has none."""
+        return next((network for network in words.networks(self.evidence.profile) if network.model == like.model), None)
+
+    def trained(self, network: Network) -> bool:
+        """Whether the profile trains the network, so that there are accuracies."""
+        return words.networks(self.evidence.profile)[network].epochs > 0
+
+    def trivial(self, network: Network) -> int:
+        """The highest level at which random pruning keeps full accuracy; 0 where none does or it is not known."""
+        found = reach(self.evidence, network, suite.RANDOM)
+        return 0 if found is None else found.level
+
+    def sample(self, cell: Cell) -> Sample | None:
+        """Accuracies of ``cell``; None where fewer than two runs have one, or one diverged: the rest is a selection."""
+        values = self.evidence.accuracy(cell)
+        if len(values) < LEAST or self.evidence.diverged(cell):
+            return None
+        return Sample(called(cell), tuple(values.values()), self._spreads[_group(cell)][cell])
+
+    def compare(self, what: str, terms: Sequence[tuple[float, Cell]], relation: Relation) -> Tested:
+        """The sum of factor times mean accuracy of cells.
+
+        An unpruned network is taken to vary like the cells that it is compared with.
+        """
+        samples = [self.sample(cell) for _, cell in terms]
+        if None in samples:
+            return Absent(what, tuple(cell for (_, cell), found in zip(terms, samples, strict=True) if found is None))
+        pruned = [found.spread for found in samples if found and found.label != BASE]
+        alike = [
+            replace(found, spread=pruned[0]) if found.label == BASE and pruned else found for found in samples if found
+        ]
+        return Comparison(
+            what=what,
+            sides=tuple(dict.fromkeys(sample.said() for sample in alike)),
+            estimate=contrast([(factor, sample) for (factor, _), sample in zip(terms, alike, strict=True)]),
+            relation=relation,
+        )
+
+    def pair(self, network: Network, level: int, first: Method, second: Method, relation: Relation) -> Tested:
+        """Accuracy of the first method minus that of the second."""
+        amount = level_amount(level)
+        terms = [(1.0, first.cell(network, amount, 0)), (-1.0, second.cell(network, amount, 0))]
+        return self.compare(place(network, level), terms, relation)
+
+    def masks(self, cell: Cell, value: Callable[[Record], float]) -> dict[int, float]:
+        """``value`` of every run of ``cell`` that has a mask, by seed; also of runs that diverged afterwards."""
+        records = sorted(self.evidence.seeds(cell).items())
+        return {seed: value(record) for seed, record in records if record.mask is not None}
+
+    @cached_property
+    def _spreads(self) -> dict[Group, dict[Cell, Spread]]:
+        """Of accuracies: the cells of one network at one sparsity share theirs."""
+        groups: dict[Group, dict[Cell, tuple[float, ...]]] = {}
+        for cell in self.evidence.records:
+            if values := self.evidence.accuracy(cell):
+                groups.setdefault(_group(cell), {})[cell] = tuple(values.values())
+        return {group: shared(samples) for group, samples in groups.items()}
+
+
+def clean(evidence: Evidence) -> tuple[Evidence, int]:
+    """``evidence`` without runs made by source that is not committed, and how many those are."""
+    kept: dict[Cell, Mapping[int, Record]] = {
+        cell: {seed: record for seed, record in seeds.items() if record.environment.dirty is not True}
+        for cell, seeds in evidence.records.items()
+    }
+    left_out = sum(len(seeds) for seeds in evidence.records.values()) - sum(len(seeds) for seeds in kept.values())
+    return replace(evidence, records=kept), left_out
+
+
+def together(measured: Mapping[str, Mapping[int, float]]) -> dict[str, Sample]:
+    """Samples by label of values by seed, which share a spread where they vary alike; those of one seed are left out.
+
+    ``measured`` are one quantity of one network by different methods.
+    """
+    spreads = shared({label: tuple(values.values()) for label, values in measured.items()})
+    return {
+        label: Sample(label, tuple(values.values()), spreads[label])
+        for label, values in measured.items()
+        if len(values) >= LEAST
+    }
+
+
+def place(network: Network, level: int) -> str:
+    """``ResNet-20, 73.8 %``."""
+    return f"{words.model(network)}, {percent(level)}"
+
+
+def percent(level: int) -> str:
+    """``73.8 %`` of the weights are pruned at a level; ``0 %`` at level 0."""
+    return f"{100 * float(level_amount(level)):.1f} %" if level else "0 %"
+
+
+def called(cell: Cell) -> str:
+    """``snip-k6-shuffle``: the id without suite, network and seed."""
+    return cell.id.split("-", 3)[3].rpartition("-")[0]
+
+
+def _group(cell: Cell) -> Group:
+    return cell.model, cell.dataset, cell.amount

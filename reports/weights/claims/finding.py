@@ -1,0 +1,182 @@
+"""What came of a claim: an outcome, and the comparisons that it rests on."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cache
+from statistics import fmean
+from typing import Literal
+
+from scipy.stats import binom
+
+from bench.cell import Cell
+from reports.verdicts import ALPHA
+from reports.weights.claims.estimates import Estimated
+from reports.weights.claims.relations import Relation, Says
+
+Strength = Literal["all cells", "most cells", "average", "single value"]
+
+
+class Outcome(StrEnum):
+    """Of a claim."""
+
+    HOLDS = "HOLDS"
+    MIXED = "MIXED"
+    FAILS = "FAILS"
+    UNDECIDED = "UNDECIDED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One of the comparisons that a claim is about, measured."""
+
+    what: str  # "ResNet-20, 73.8 %"
+    sides: tuple[str, ...]  # what was compared, with mean, standard deviation and number of seeds
+    estimate: Estimated
+    relation: Relation
+    digits: int = 2
+
+    def says(self, alpha: float = ALPHA) -> Says:
+        """What it says of the claim, with an interval that misses the truth so often."""
+        return self.relation.says(self.estimate, alpha)
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A comparison that cannot be made: these cells, without seed, have no runs for it, or ``reason``."""
+
+    what: str
+    cells: tuple[Cell, ...] = ()
+    reason: str = ""
+
+
+Tested = Comparison | Absent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """The outcome of a claim on records, or of one about printed tables on those."""
+
+    outcome: Outcome
+    share: str = ""  # "14 of 16, 1 contrary"
+    measured: str = ""
+    tested: tuple[Tested, ...] = ()
+    reason: str = ""  # why there is nothing to compare, where that is so
+    printed: bool = False  # whether it rests on printed numbers alone
+    on_print: "Finding | None" = None  # the same claim on the paper's own numbers, where it prints them
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """Those that were measured."""
+        return tuple(each for each in self.tested if isinstance(each, Comparison))
+
+    @property
+    def absent(self) -> tuple[Absent, ...]:
+        """Those that were not."""
+        return tuple(each for each in self.tested if isinstance(each, Absent))
+
+
+def judged(strength: Strength, tested: Iterable[Tested], measured: str | None = None) -> Finding:
+    """The outcome by counting: what shows the claim, what shows the contrary, and what shows neither.
+
+    HOLDS where all comparisons show it, or more than half for a claim about most cells; FAILS where more show the
+    contrary; UNDECIDED where none shows either; else MIXED. Of comparisons that show that something is no lower or no
+    different, as many may fail as chance explains.
+    """
+    tested = tuple(tested)
+    made = [each for each in tested if isinstance(each, Comparison)]
+    counts = Counter(each.says() for each in made)
+    chance = _by_chance(made)
+    shown, contrary = counts[Says.YES] + chance, counts[Says.NO] - chance
+    return Finding(
+        outcome=_outcome(strength, len(made), shown, contrary),
+        share=_share(len(made), shown, contrary, chance) if made else "",
+        measured=_range(made) if measured is None else measured,
+        tested=tested,
+    )
+
+
+def _outcome(strength: Strength, made: int, shown: int, contrary: int) -> Outcome:
+    if contrary > shown:
+        return Outcome.FAILS
+    if shown == 0:
+        return Outcome.UNDECIDED
+    enough = 2 * shown > made if strength in ("most cells", "average") else shown == made
+    return Outcome.HOLDS if enough else Outcome.MIXED
+
+
+def _by_chance(made: Sequence[Comparison]) -> int:
+    """How many comparisons fail although they count as shown.
+
+    All or none: where they are no more than chance explains in 95 of 100 such claims, and none of them fails with an
+    interval that is made wider for the number of comparisons (Bonferroni).
+    """
+    prone = [each for each in made if each.relation.by_chance]
+    if len(prone) < 2:
+        return 0
+    failed = [each for each in prone if each.says() is Says.NO]
+    excused = all(each.says(ALPHA / len(prone)) is not Says.NO for each in failed)
+    return len(failed) if excused and len(failed) <= most_by_chance(len(prone), prone[0].relation.by_chance) else 0
+
+
+@cache
+def most_by_chance(number: int, probability: float) -> int:
+    """How many of ``number`` comparisons fail by chance, at most but for one claim in twenty."""
+    return int(binom.ppf(1 - ALPHA, number, probability))
+
+
+def _share(made: int, shown: int, contrary: int, chance: int) -> str:
+    rest = made - shown - contrary
+    notes = (
+        f"{chance} of them by no more than chance" if chance else "",
+        f"{contrary} contrary" if contrary else "",
+        f"{rest} open" if rest else "",
+    )
+    return ", ".join([f"{shown} of {made}", *filter(None, notes)])
+
+
+def _range(made: Sequence[Comparison]) -> str:
+    values = [each.estimate.value for each in made]
+    if not values:
+        return ""
+    digits = made[0].digits
+    if len(values) == 1:
+        return f"{values[0]:+.{digits}f}"
+    return f"{min(values):+.{digits}f} to {max(values):+.{digits}f}, mean {fmean(values):+.{digits}f}"
+
+
+_ALONE = (
+    (Outcome.HOLDS, ()),
+    (Outcome.UNDECIDED, (Outcome.HOLDS,)),
+    (Outcome.FAILS, (Outcome.UNDECIDED,)),
+)
+"""The outcome of parts of which none has another outcome than these."""
+
+
+def combined(parts: Sequence[tuple[str, Finding]]) -> Finding:
+    """The outcome of a claim of several parts, each with its name: HOLDS where all do, FAILS where none does."""
+    outcomes = {found.outcome for _, found in parts}
+    holding = sum(found.outcome is Outcome.HOLDS for _, found in parts)
+    outcome = Outcome.MIXED
+    for alone, others in _ALONE:
+        if alone in outcomes and outcomes <= {alone, *others}:
+            outcome = alone
+    said = [f"{name}: {found.outcome}{f' {found.share}' if found.share else ''}" for name, found in parts]
+    measured = [f"{name}: {found.measured}" for name, found in parts if found.measured]
+    return Finding(
+        outcome=outcome,
+        share=f"{holding} of {len(parts)} parts ({'; '.join(said)})",
+        measured="; ".join(measured),
+        tested=tuple(each for _, found in parts for each in found.tested),
+    )
+
+
+def unmeasured(reason: str) -> Finding:
+    """A claim that no cell measures."""
+    return Finding(outcome=Outcome.UNDECIDED, reason=reason)
+
+
+def on_printed_numbers(found: Finding) -> Finding:
+    """``found`` as one that rests on printed numbers alone."""
+    return replace(found, printed=True)

@@ -1,0 +1,65 @@
+"""What the comparisons that cannot be made lack: how many runs, and of which cells."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from bench.cell import END, Cell
+from reports.weights import words
+from reports.weights.claims.finding import Absent
+from reports.weights.evidence import Evidence
+
+
+def lacking(absent: Sequence[Absent], evidence: Evidence) -> str:
+    """What is missing for ``absent``, in a phrase; empty for none of them."""
+    cells = tuple(dict.fromkeys(cell for each in absent for cell in each.cells))
+    runs = [replace(cell, seed=seed) for cell in cells for seed in evidence.profile.seeds]
+    states = {state: [run for run in runs if evidence.state(run) == state] for state in ("missing", "failed")}
+    never = [cell for cell in cells if not any(run in evidence.planned for run in _seeds(cell, evidence))]
+    broken = [cell for cell in cells if evidence.diverged(cell)]
+    few = len(evidence.profile.seeds) < 2 and bool(cells) and not never
+    parts = (
+        *dict.fromkeys(each.reason for each in absent if each.reason),
+        *(f"{len(found)} runs {state}: {pattern(found)}" for state, found in states.items() if found),
+        f"{len(broken)} cells with runs that diverged: {pattern(broken)}" if broken else "",
+        f"not in profile {evidence.profile.name}: {pattern(never)}" if never else "",
+        "the profile has one seed, and a comparison needs two" if few else "",
+    )
+    return "; ".join(part for part in parts if part)
+
+
+def pattern(cells: Iterable[Cell]) -> str:
+    """``ResNet-20; magnitude, snip; k1-k18; shuffle``: the values that occur, axis by axis."""
+    cells = tuple(cells)
+    levels = sorted({cell.level for cell in cells if cell.level is not None})
+    others = sorted({cell.amount for cell in cells if cell.amount is not None and cell.level is None})
+    points = sorted({cell.at for cell in cells if isinstance(cell.at, int)} - {0})
+    axes = (
+        ", ".join(dict.fromkeys(words.MODELS.get(cell.model, cell.model) for cell in cells)),
+        ", ".join(dict.fromkeys(_score(cell) for cell in cells)),
+        ", ".join([*_ranges(levels), *(f"{amount * 100:f} %" for amount in others)]),
+        f"after {_listed(points)} iterations" if points else "",
+        "after training" if any(cell.at == END for cell in cells) else "",
+        ", ".join(dict.fromkeys(cell.ablation for cell in cells if cell.ablation != "none")),
+    )
+    return "; ".join(axis for axis in axes if axis)
+
+
+def _seeds(cell: Cell, evidence: Evidence) -> Iterable[Cell]:
+    return (replace(cell, seed=seed) for seed in evidence.profile.seeds)
+
+
+def _score(cell: Cell) -> str:
+    return cell.score if cell.rounds in (1, None) or cell.score == "synflow" else f"{cell.score} in {cell.rounds}"
+
+
+def _listed(points: Sequence[int]) -> str:
+    return str(points[0]) if len(points) == 1 else f"{points[0]} to {points[-1]}"
+
+
+def _ranges(levels: Sequence[int]) -> Iterable[str]:
+    """``k1-k3``, ``k7``."""
+    start = 0
+    for place, level in enumerate(levels):
+        if place + 1 == len(levels) or levels[place + 1] != level + 1:
+            yield f"k{levels[start]}" if start == place else f"k{levels[start]}-k{level}"
+            start = place + 1

@@ -1,0 +1,156 @@
+"""The first page of the second suite: what was run, the unpruned networks, the sparsity ranges, what is missing."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from bench import cost
+from bench.cell import Cell, level_amount
+from bench.profiles import Profile
+from bench.suites.missing_the_mark import AFTER, RANDOM, SUITE, Method, Network, base
+from reports.markdown import grid, number
+from reports.prices import Prices
+from reports.provenance import environments
+from reports.tables import Linker
+from reports.views import Sample
+from reports.weights import words
+from reports.weights.evidence import Evidence
+from reports.weights.ranges import TOLERANCE, Ranges, Reach, percents, ranges
+
+_STATES = ("done", "diverged", "failed", "missing")
+
+
+def page(evidence: Evidence, link: Linker, links: Mapping[str, str]) -> str:
+    """The page; ``links`` names the suite's other pages."""
+    profile = evidence.profile
+    parts = [
+        f"# Pruning at initialisation: profile {profile.name}",
+        f"Frankle, Dziugaite, Roy and Carbin, Pruning Neural Networks at Initialization: Why Are We Missing the Mark? "
+        f"(ICLR 2021). Profile {profile.name}: {profile.purpose}.",
+        *words.standing(profile),
+        "\n".join(f"- [{title}]({target})" for title, target in links.items()),
+        _runs(evidence),
+        _dense(evidence, link),
+        _ranges(evidence),
+        _missing(evidence),
+        environments(record for seeds in evidence.records.values() for record in seeds.values()),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def missing_command(profile: Profile, network: Network | None = None) -> str:
+    """What runs the cells of this suite that have no final record, of one network or of all."""
+    only = "" if network is None else f" --model {network.model}"
+    return f"python -m bench run --profile {profile.name} --suite {SUITE}{only} --missing"
+
+
+def _runs(evidence: Evidence) -> str:
+    counts: dict[str, Counter[str]] = {}
+    for cell in evidence.planned | frozenset(_recorded(evidence)):
+        counts.setdefault(cell.model, Counter())[evidence.state(cell)] += 1
+    rows = [
+        [words.title(network), words.described(protocol), *_counted(counts.get(network.model, Counter()))]
+        for network, protocol in words.networks(evidence.profile).items()
+    ]
+    rows.append(["all", "", *_counted(sum(counts.values(), Counter()))])
+    said = f"{evidence.outdated} records are left out: of another protocol, or of code that computed something else."
+    table = grid(["network", "protocol", "cells", *_STATES], rows)
+    return "\n\n".join(["## Runs", table, *([said] if evidence.outdated else [])])
+
+
+def _recorded(evidence: Evidence) -> Iterator[Cell]:
+    """Also cells that the profile does not have by itself: other seeds, and scores of the user's own."""
+    for seeds in evidence.records.values():
+        yield from (Cell.from_dict(record.cell) for record in seeds.values())
+
+
+def _counted(counts: Mapping[str, int]) -> list[str]:
+    return [str(sum(counts.values())), *(str(counts.get(state, 0)) for state in _STATES)]
+
+
+def _dense(evidence: Evidence, link: Linker) -> str:
+    networks = [network for network in words.networks(evidence.profile) if _has(evidence, base(network, 0))]
+    if not networks:
+        return ""
+    rows = [[words.title(network), *_accuracy(evidence, base(network, 0), link)] for network in networks]
+    said = "Test accuracy in percent after the last epoch: mean ± standard deviation (seeds)."
+    return f"## Unpruned networks\n\n{said}\n\n{grid(['network', 'accuracy', 'records'], rows)}"
+
+
+def _has(evidence: Evidence, cell: Cell) -> bool:
+    return cell in evidence.planned or bool(evidence.seeds(cell))
+
+
+def _accuracy(evidence: Evidence, cell: Cell, link: Linker) -> list[str]:
+    shown = []
+    for seed, record in sorted(evidence.seeds(cell).items()):
+        target, status = link(record), "" if record.status == "done" else f" {record.status}"
+        shown.append((f"[s{seed}]({target})" if target else f"s{seed}") + status)
+    return [number(Sample(tuple(evidence.accuracy(cell).values()))) or "missing", " ".join(shown)]
+
+
+def _ranges(evidence: Evidence) -> str:
+    found = [
+        ranges(evidence, network)
+        for network, protocol in words.networks(evidence.profile).items()
+        if protocol.epochs and all(_runs_anywhere(evidence, network, method) for method in (RANDOM, AFTER))
+    ]
+    if not found:
+        return ""
+    rows = [[words.title(each.network), *_ends(each)] for each in found]
+    return f"## Sparsity ranges\n\n{_RANGES}\n\n{grid(['network', 'trivial up to', 'matching up to'], rows)}"
+
+
+_RANGES = (
+    f"Full accuracy is a mean over seeds at most {TOLERANCE} points below that of the unpruned network; the paper does "
+    "not say what it takes for full, and this is half of the smallest difference between methods that it speaks of. "
+    "Trivial sparsities are those at which random pruning at initialisation keeps full accuracy, matching ones those "
+    "at which magnitude pruning after training does. Beyond, a sparsity is extreme (section 3)."
+)
+
+
+def _runs_anywhere(evidence: Evidence, network: Network, method: Method) -> bool:
+    return any(_has(evidence, method.cell(network, level_amount(level), 0)) for level in network.levels)
+
+
+def _ends(found: Ranges) -> list[str]:
+    return [_end(found.network, found.trivial), _end(found.network, found.matching)]
+
+
+def _end(network: Network, reach: Reach | None) -> str:
+    if reach is None:
+        return "open: runs are missing"
+    if not reach.level:
+        return f"none: not even {percents(sorted(network.levels)[:1])} %"
+    last = ", the highest" if reach.level == max(network.levels) else ""
+    but = f", though not at {percents(reach.except_at)} %" if reach.except_at else ""
+    return f"{percents([reach.level])} %{last}{but}"
+
+
+def _missing(evidence: Evidence) -> str:
+    missing = evidence.missing()
+    if not missing:
+        return ""
+    profile = evidence.profile
+    found = prices(evidence, missing)
+    rows = []
+    for network, protocol in words.networks(profile).items():
+        own = [cell for cell in missing if cell.model == network.model]
+        seconds = sum(found.seconds(cell) for cell in own)
+        takes = cost.duration(seconds) if protocol.epochs else "no training"
+        if own:
+            rows.append([words.title(network), str(len(own)), takes, f"`{missing_command(profile, network)}`"])
+    whole = cost.total(found.estimates).seconds
+    said = (
+        f"What is missing or failed takes about {cost.duration(whole)} on {found.device}, "
+        f"one cell after the other: `{missing_command(profile)}`"
+    )
+    return f"## Missing cells\n\n{said}\n\n{grid(['network', 'cells', 'time', 'command'], rows)}"
+
+
+def prices(evidence: Evidence, missing: list[Cell]) -> Prices:
+    """What ``missing`` cells will take where they are trained, on the device that most of the records come from."""
+    records = [record for seeds in evidence.records.values() for record in seeds.values()]
+    kinds = Counter(record.environment.device.partition(":")[0] for record in records).most_common(1)
+    device = kinds[0][0] if kinds else "cuda"
+    trained = [cell for cell in missing if evidence.profile.protocol_of(cell).epochs]
+    return Prices(device, cost.estimates(trained, evidence.profile, records if trained else [], device))
