@@ -15,7 +15,7 @@ from bench import measured
 from bench.cache import StageCache, Stored
 from bench.cell import Cell
 from bench.filter_pruning import prune
-from bench.plan import Prune, Train, is_shared, keys, plan
+from bench.plan import Alter, Prune, Train, is_shared, keys, plan
 from bench.profiles import Profile
 from bench.progress import Listener, Progress, Stopped
 from bench.protocol import key
@@ -24,7 +24,7 @@ from bench.settings import Settings
 from bench.suites.missing_the_mark import SUITE as WEIGHTS
 from bench.trial import Diverged, Trial
 from bench.versions import versions
-from bench.weight_pruning import sparsify
+from bench.weight_pruning import alter, sparsify
 from pruning.capture import lane as lane
 from pruning.steps import Steps, Turns, finished
 from results.record import Costs, Curve, DataFacts, Environment, Record, Status, finite
@@ -89,11 +89,14 @@ class Run:
             try:
                 if isinstance(stage, Train):
                     yield from self._train(stage, state)
-                elif isinstance(stage, Prune):
-                    prune(self.trial, stage, state)
-                    yield True
+                elif isinstance(stage, Alter):
+                    yield from alter(self.trial, stage, state)
                 else:
-                    yield from sparsify(self.trial, stage, state)
+                    if isinstance(stage, Prune):
+                        prune(self.trial, stage, state)
+                    else:
+                        sparsify(self.trial, stage, state)
+                    yield True
             except Stopped:
                 self._save(number, state)
                 raise

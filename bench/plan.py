@@ -24,6 +24,7 @@ _TRAINING = (
     "precision",
 )
 _ROUND = ("schedule", "total", "floor", "counting", "revival", "score_samples")
+_AFTER_THE_MASK = ("shuffle", "reinit")
 _SPARSE = (
     "initialisation",
     "score_samples",
@@ -61,14 +62,27 @@ class Prune:
 
 @dataclass(frozen=True, kw_only=True)
 class Sparsify:
-    """Score and mask weights, in ``iterations``; momentum starts anew, from the weights of iteration ``rewind``."""
+    """Score and mask weights, in ``iterations``; momentum starts anew. ``ablation`` is one of the scores, or none."""
 
     iterations: int
     amount: Decimal
+    ablation: str = "none"
+
+    @property
+    def shared(self) -> bool:
+        """Whether it takes so long that the mask is kept for the ablations of masks and weights."""
+        return self.iterations > 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alter:
+    """What an ablation of a mask or of the weights under it does, and rewinding to the weights of an iteration."""
+
+    ablation: str
     rewind: int | None
 
 
-Stage = Train | Prune | Sparsify
+Stage = Train | Prune | Sparsify | Alter
 
 
 def plan(cell: Cell, protocol: Protocol, images: int = 0) -> list[Stage]:
@@ -114,12 +128,16 @@ def _weights(cell: Cell, protocol: Protocol, images: int) -> list[Stage]:
         raise ValueError(f"{cell.id}: suite {cell.suite} prunes weights, not {cell.granularity}")
     list(dense(cell.rewind or 0, protocol, images))  # raises now where the run would much later
     before = list(dense(cell.at, protocol, images, round_=1))
-    mask = Sparsify(iterations=cell.rounds, amount=cell.amount, rewind=cell.rewind)
+    late = cell.ablation if cell.ablation in _AFTER_THE_MASK else "none"
+    mask = Sparsify(
+        iterations=cell.rounds, amount=cell.amount, ablation="none" if cell.ablation == late else cell.ablation
+    )
+    altered = [Alter(ablation=late, rewind=cell.rewind)] if late != "none" or cell.rewind is not None else []
     after = (
         Train(epoch=len(before) + epoch, lr=learning_rate(epoch, protocol), round=None)
         for epoch in range(1, protocol.epochs + 1)
     )
-    return [*before, mask, *after]
+    return [*before, mask, *altered, *after]
 
 
 def dense(until: Point, protocol: Protocol, images: int, round_: int | None = None) -> Iterator[Train]:
@@ -180,8 +198,11 @@ def _facts(stage: Stage, cell: Cell, settings: Mapping[str, Any], versions: Mapp
         names: tuple[str, ...] = _TRAINING
         used: tuple[str, ...] = ("training", "augmentation")
     elif isinstance(stage, Sparsify):
-        facts = {"sparsify": [cell.score, cell.ablation, stage.iterations, str(stage.amount), stage.rewind]}
+        facts = {"sparsify": [cell.score, stage.ablation, stage.iterations, str(stage.amount)]}
         names, used = _SPARSE, ("score", "masks", "augmentation")
+    elif isinstance(stage, Alter):
+        facts = {"alter": [stage.ablation, stage.rewind]}
+        names, used = (*_TRAINING, "initialisation", "lr", "lr_drops"), ("masks", "training", "augmentation")
     else:
         pruned = [cell.score, cell.granularity, cell.ablation, stage.k, stage.rounds, str(stage.amount)]
         facts = {"prune": pruned}
@@ -200,4 +221,4 @@ def initialisation(cell: Cell, protocol: Protocol) -> str:
 
 def is_shared(stage: Stage) -> bool:
     """Whether other cells of the same model, data set and seed go on from this stage."""
-    return isinstance(stage, Train) and stage.shared
+    return isinstance(stage, Train | Sparsify) and stage.shared

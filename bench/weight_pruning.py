@@ -3,33 +3,35 @@
 import torch
 from torch import Tensor, nn
 
-from bench.plan import Sparsify, dense
+from bench.plan import Alter, Sparsify, dense
 from bench.run_state import State
 from bench.trial import Diverged, Trial
 from pruning import ablations, iterative, masks, models, scores
 from pruning.steps import Steps, Turns
 
 
-def sparsify(trial: Trial, stage: Sparsify, state: State) -> Turns[None]:
-    """Put a mask and what is trained under it into ``state``. Raises Diverged where a score is not finite."""
-    ablation = trial.cell.ablation
+def sparsify(trial: Trial, stage: Sparsify, state: State) -> None:
+    """Put a mask into ``state``; training will hold to it. Raises Diverged where a score is not finite."""
     with state.timed("score"):
         state.mask = _mask(trial, stage, state)
-    if ablation == "shuffle":
+    state.momentum, state.steps = {}, None
+
+
+def alter(trial: Trial, stage: Alter, state: State) -> Turns[None]:
+    """Another mask of the same layer densities, or other weights under the same mask."""
+    assert state.mask is not None
+    if stage.ablation == "shuffle":
         state.mask = ablations.shuffled(state.mask, trial.stream("shuffle"))
     if stage.rewind is not None:
         state.net = yield from _rewound(trial, stage.rewind)
-    if ablation == "reinit":
+    if stage.ablation == "reinit":
         models.initialise(state.net, trial.protocol.initialisation, trial.stream("reinit").initial_seed())
-    masks.zero_(state.net, state.mask)
-    state.momentum, state.steps = {}, None
-    yield True
 
 
 def _mask(trial: Trial, stage: Sparsify, state: State) -> masks.Mask:
     """By scores of the network as it is, or, of one ablation, as it would be at variance 1."""
     scored = state.net
-    if trial.cell.ablation == "unit_variance_score":
+    if stage.ablation == "unit_variance_score":
         scored = trial.place(trial.fresh("unit_variance"))
     sample = trial.sample(1)
     state.score_images = None if sample is None else len(sample)

@@ -11,7 +11,7 @@ import torch
 
 from bench import experiment
 from bench.cell import BASE, END, Cell, level_amount
-from bench.plan import Sparsify
+from bench.plan import Alter, Sparsify, Train
 from bench.profiles import get
 from bench.progress import OutOfBudget, silent
 from bench.protocol import Protocol
@@ -19,9 +19,10 @@ from bench.run_state import State
 from bench.suites import missing_the_mark as suite
 from bench.suites.missing_the_mark import Method
 from bench.suites.missing_the_mark_grids import Grid
-from bench.weight_pruning import sparsify
+from bench.weight_pruning import alter, sparsify
 from pruning import masks, models, training
 from pruning.data import MissingData
+from pruning.held import Held
 from pruning.steps import finished
 
 from . import tiny
@@ -123,10 +124,13 @@ def sparsified(folder, which):
     going = experiment.Run(which, profile(), tiny.settings(folder), silent)
     state = State(training.place(going.trial.fresh(), "cpu"))
     for stage in going.stages:
-        if isinstance(stage, Sparsify):
-            finished(sparsify(going.trial, stage, state))
+        if state.mask is not None and isinstance(stage, Train):
+            Held(state.net, state.mask, {})  # as the first step of training does
             return state, going
-        finished(going._train(stage, state))
+        if isinstance(stage, Sparsify):
+            sparsify(going.trial, stage, state)
+        else:
+            finished(alter(going.trial, stage, state) if isinstance(stage, Alter) else going._train(stage, state))
     raise AssertionError
 
 
@@ -174,6 +178,7 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(tmp_path):
         run(tmp_path, late, stop)
     rest = run(tmp_path, late)
     assert rest.costs.stages_cached == 6
+    assert rest.costs.stages_run == 1
     assert numbers(rest) == numbers(run(tmp_path / "anew", late))
 
 
@@ -253,3 +258,15 @@ def test_a_mask_that_needs_no_images_asks_for_none(tmp_path):
         assert record.metrics.weights_pruned > 0
     with pytest.raises(MissingData):
         run(tmp_path, Method(label="", score="snip").cell(unseen, SEVENTH, 0), using=using)
+
+
+def test_a_mask_that_took_many_iterations_is_there_for_its_ablations(tmp_path):
+    """And they come out as they would without it."""
+    plain = run(tmp_path, cell("synflow", rounds=3))
+    for name in ("shuffle", "reinit"):
+        after = run(tmp_path, cell("synflow", rounds=3, ablation=name))
+        assert after.costs.stages_cached == 1
+        assert after.layers == plain.layers
+        assert numbers(after) == numbers(run(tmp_path / name, cell("synflow", rounds=3, ablation=name)))
+    for changed in (cell("synflow", rounds=3, ablation="invert"), cell("synflow", level_amount(4), rounds=3)):
+        assert run(tmp_path, changed).costs.stages_cached == 0

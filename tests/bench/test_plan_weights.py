@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from bench.cell import END, Cell, level_amount
-from bench.plan import Sparsify, Train, dense, initialisation, is_shared, keys, plan
+from bench.plan import Alter, Sparsify, Train, dense, initialisation, is_shared, keys, plan
 from bench.protocol import Protocol
 from bench.suites.missing_the_mark import ABLATIONS
 
@@ -34,8 +34,12 @@ def whole(first):
     return [trained(first + n, lr) for n, lr in enumerate((0.1, 0.1, 0.01, 0.001))]
 
 
-def mask(iterations=1, rewind=None):
-    return Sparsify(iterations=iterations, amount=level_amount(6), rewind=rewind)
+def mask(iterations=1, ablation="none"):
+    return Sparsify(iterations=iterations, amount=level_amount(6), ablation=ablation)
+
+
+def altered(ablation="none", rewind=None):
+    return Alter(ablation=ablation, rewind=rewind)
 
 
 DENSE = [trained(1, 0.1, 1), trained(2, 0.1, 1), trained(3, 0.01, 1), trained(4, 0.001, 1, shared=True)]
@@ -57,17 +61,30 @@ def test_a_base_cell_is_the_schedule_and_others_go_on_from_its_end():
         ({"at": 11}, [*DENSE[:2], trained(3, 0.01, 1, 3, shared=True), mask(), *whole(4)]),
         ({"at": 16}, [*DENSE, mask(), *whole(5)]),
         ({"at": END}, [*DENSE, mask(), *whole(5)]),
-        ({"at": END, "rewind": 0}, [*DENSE, mask(rewind=0), *whole(5)]),
-        ({"at": END, "rewind": 6}, [*DENSE, mask(rewind=6), *whole(5)]),
+        ({"at": END, "rewind": 0}, [*DENSE, mask(), altered(rewind=0), *whole(5)]),
+        ({"at": END, "rewind": 6}, [*DENSE, mask(), altered(rewind=6), *whole(5)]),
     ],
 )
 def test_weights_are_pruned_once_and_the_whole_schedule_follows(changes, stages):
     assert plan(replace(SNIP, **changes), PROTOCOL, IMAGES) == stages
 
 
-@pytest.mark.parametrize("ablation", ABLATIONS)
-def test_an_ablation_changes_no_stage(ablation):
-    assert plan(replace(AFTER, ablation=ablation), PROTOCOL, IMAGES) == plan(AFTER, PROTOCOL, IMAGES)
+def test_ablations_of_scores_make_another_mask_and_the_others_alter_it():
+    for ablation in ABLATIONS:
+        late = ablation in ("shuffle", "reinit")
+        between = [mask(), altered(ablation)] if late else [mask(ablation=ablation)]
+        assert plan(replace(AFTER, ablation=ablation), PROTOCOL, IMAGES) == [*DENSE, *between, *whole(5)]
+    both = replace(AFTER, ablation="shuffle", rewind=6)
+    assert plan(both, PROTOCOL, IMAGES)[4:6] == [mask(), altered("shuffle", 6)]
+
+
+def test_a_mask_of_many_iterations_is_shared_with_its_ablations():
+    iterative = replace(SNIP, score="synflow", rounds=100)
+    shuffled = replace(iterative, ablation="shuffle")
+    assert [is_shared(stage) for stage in plan(iterative, PROTOCOL, IMAGES)] == [True, *[False] * 4]
+    assert chain(iterative)[0] == chain(shuffled)[0]
+    assert chain(iterative)[0] != chain(replace(iterative, ablation="invert"))[0]
+    assert chain(shuffled)[1] != chain(replace(iterative, ablation="reinit"))[1]
 
 
 def test_epochs_of_a_plan_are_counted_through():
@@ -134,7 +151,7 @@ def test_others_go_on_from_the_last_dense_stage_alone():
 )
 def test_the_dense_run_is_that_of_the_base_cell(cell):
     assert chain(cell)[:4] == chain(BASE)
-    assert len(set(chain(cell))) == 9
+    assert len(set(chain(cell))) == 9 + (cell.rewind is not None or cell.ablation in ("shuffle", "reinit"))
 
 
 def test_a_part_of_an_epoch_is_no_whole_one():
@@ -181,7 +198,8 @@ def test_networks_of_variance_1_share_their_dense_run():
 def test_whatever_decides_the_mask_is_in_every_key_after_it(changes):
     other = chain(replace(AFTER, **changes))
     assert other[:4] == chain(AFTER)[:4]
-    assert not set(other[4:]) & set(chain(AFTER)[4:])
+    late = "rewind" in changes or changes.get("ablation") in ("shuffle", "reinit")
+    assert set(other[4:]) & set(chain(AFTER)[4:]) == ({chain(AFTER)[4]} if late else set()), "the mask, where it is old"
 
 
 @pytest.mark.parametrize(
