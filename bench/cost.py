@@ -80,6 +80,8 @@ _LAYERS = {  # convolutions and linear layers
 _OPERATIONS = 3  # a layer convolves, normalises and rectifies
 _SPEED = {"cpu": 0.04e12, "cuda": 3e12}  # multiply-adds a second: a core, 16 at 2.5 GHz; a GPU with one small network
 _OPERATION_SECONDS = {"cpu": 0.2e-3, "cuda": 0.01e-3}  # of the least: 2 MB in and out of memory; the launch of a kernel
+_SCORING_PASSES = 10  # forward passes that a Hessian product takes as long as
+_RANKING_SECONDS = 60e-9  # of a weight
 _ASSUMED_MACHINE = Machine(threads=2, device_name="")
 _FEWEST = 5
 """Cells below which leaving one out says nothing of how far the others are off."""
@@ -171,9 +173,13 @@ def duration(seconds: float) -> str:
 
 def multiply_adds(model: str, dataset: str, protocol: Protocol) -> float:
     """Multiply-adds of training a dense ``model``: three forward passes per training image, one per test image."""
+    return _passes(dataset, protocol) * _forward(model, dataset, protocol)
+
+
+def _forward(model: str, dataset: str, protocol: Protocol) -> float:
+    """Of one image."""
     pixels = protocol.image_size or _IMAGES.get(dataset, _IMAGES["cifar10"])[2]
-    forward = _MACS.get(model, max(_MACS.values())) * float(protocol.width) ** 2 * (pixels / 32) ** 2
-    return _passes(dataset, protocol) * forward
+    return _MACS.get(model, max(_MACS.values())) * float(protocol.width) ** 2 * (pixels / 32) ** 2
 
 
 def work(cell: Cell, protocol: Protocol) -> float:
@@ -205,7 +211,23 @@ def _assumed(cell: Cell, protocol: Protocol, kind: str, machine: Machine) -> flo
     threads = machine.threads if kind == "cpu" else 1
     batches = _passes(cell.dataset, protocol) / protocol.batch_size
     operations = batches * _LAYERS.get(cell.model, max(_LAYERS.values())) * _OPERATIONS
-    return work(cell, protocol) / (_SPEED[kind] * threads) + operations * _OPERATION_SECONDS[kind]
+    training = work(cell, protocol) / (_SPEED[kind] * threads) + operations * _OPERATION_SECONDS[kind]
+    return training + _scoring(cell, protocol) / (_SPEED[kind] * threads) + _ranking(cell, protocol)
+
+
+def _scoring(cell: Cell, protocol: Protocol) -> float:
+    """Multiply-adds of scoring weights, of all iterations; SynFlow looks at one image, in double precision."""
+    if cell.granularity != "weights" or cell.score in ("random", "magnitude"):
+        return 0.0
+    images = 1 if cell.score == "synflow" else protocol.score_samples
+    return (cell.rounds or 0) * images * _SCORING_PASSES * _forward(cell.model, cell.dataset, protocol)
+
+
+def _ranking(cell: Cell, protocol: Protocol) -> float:
+    """Seconds on the CPU of choosing the lowest of all weights, of all iterations, and of looking at the mask."""
+    if cell.granularity != "weights":
+        return 0.0
+    return 0.1 + (cell.rounds or 0) * _RANKING_SECONDS * _PARAMETERS.get(cell.model, 0.0) * float(protocol.width) ** 2
 
 
 def _runs(records: Iterable[Record], kind: str) -> list[Run]:

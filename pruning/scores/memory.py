@@ -1,89 +1,76 @@
-"""Activations in bounded memory: how much one image takes, and computing them twice instead of keeping them."""
+"""How much memory a network's activations take, and which of its modules could compute them anew instead."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from itertools import count
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.utils.checkpoint import checkpoint
 
 from pruning.modes import mode
-from pruning.scores.buffers import Buffers
 
 BUDGET = 4 * 2**30
-"""Bytes of activations to hold at once, where that can be chosen. The numbers computed hardly depend on it."""
+"""Bytes of activations to hold at once, where that can be chosen."""
 
 
-def held_per_image(model: nn.Module, images: Tensor) -> int:
-    """Bytes that the graph of one image holds for going backward; at least 1.
+@dataclass(frozen=True)
+class Survey:
+    """Bytes that the graph of one image holds, at least 1; and the modules that may be computed anew."""
 
-    Parameters, buffers and the images themselves are not counted, as they are there anyway. Seen by sending two images
-    through in evaluation mode, in which networks leave their buffers alone; two, as batch norm without running
-    statistics refuses a single one.
+    held: int
+    modules: tuple[nn.Module, ...]
+
+
+def survey(model: nn.Module, images: Tensor) -> Survey:
+    """What one finds when two of ``images`` go through in evaluation mode, where networks leave their buffers alone.
+
+    Two, as batch norm without running statistics refuses a single one. Parameters, buffers and images are not counted,
+    as they are there anyway. A module may be computed anew if it holds others, turns tensors into one new tensor, and
+    leaves what it is given as it was.
     """
-    seen = {tensor.untyped_storage().data_ptr() for tensor in (images, *model.parameters(), *model.buffers())}
-    held = 0
+    held: dict[int, int] = {}
+    modules: dict[nn.Module, bool] = {}
+    own = {tensor.untyped_storage().data_ptr() for tensor in (images, *model.parameters(), *model.buffers())}
 
     def see(tensor: Tensor) -> Tensor:
-        nonlocal held
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in seen:
-            seen.add(storage.data_ptr())
-            held += storage.nbytes()
+        held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
-    with mode(model, training=False), saved_tensors_hooks(see, lambda tensor: tensor):
-        logits = model(images[:2])  # its graph lives as long, so no address comes twice
+    with mode(model, training=False), _watched(model, modules), saved_tensors_hooks(see, lambda tensor: tensor):
+        logits = model(images[:2])  # its graph lives as long, so no address stands for two tensors
     del logits
-    return max(1, held // len(images[:2]))
+    total = sum(size for address, size in held.items() if address not in own)
+    return Survey(max(1, total // len(images[:2])), tuple(module for module, fit in modules.items() if fit))
 
 
 @contextmanager
-def recomputed(model: nn.Module) -> Iterator[None]:
-    """Inside, modules that contain others keep their inputs alone and run once more when the gradient comes by.
+def _watched(model: nn.Module, modules: dict[nn.Module, bool]) -> Iterator[None]:
+    """Inside, ``modules`` learns of each module that holds others whether it may be computed anew."""
+    versions: dict[nn.Module, list[int]] = {}
 
-    Modules in modules do so in turn. Numbers and random draws are those of the first time, and what a module writes to
-    its buffers is written once. For gradients of first order only.
-    """
-    own = [(module, module.__dict__.get("forward")) for module in model.modules()]
+    def before(module: nn.Module, given: tuple[Any, ...], options: dict[str, Any]) -> None:
+        tensors = not options and all(isinstance(part, Tensor) for part in given)
+        modules[module] = tensors and modules.get(module, True)
+        versions[module] = [part._version for part in given if isinstance(part, Tensor)]
+
+    def after(module: nn.Module, given: tuple[Any, ...], result: object) -> None:
+        tensors = [part for part in given if isinstance(part, Tensor)]
+        addresses = {part.untyped_storage().data_ptr() for part in tensors}
+        new = isinstance(result, Tensor) and result.untyped_storage().data_ptr() not in addresses
+        modules[module] &= new and versions[module] == [part._version for part in tensors]
+
+    with ExitStack() as stack:
+        for module in model.modules():
+            if module is not model and next(module.children(), None) is not None:
+                stack.enter_context(_removed(module.register_forward_pre_hook(before, with_kwargs=True)))
+                stack.enter_context(_removed(module.register_forward_hook(after)))
+        yield
+
+
+@contextmanager
+def _removed(handle: Any) -> Iterator[None]:
     try:
-        for module, _ in own[1:]:
-            if next(module.children(), None) is not None:
-                module.forward = _twice(module, module.forward)
         yield
     finally:
-        for module, forward in own:
-            module.__dict__.pop("forward", None)
-            if forward is not None:
-                module.__dict__["forward"] = forward
-
-
-def _twice(module: nn.Module, forward: Callable[..., Any]) -> Callable[..., Any]:
-    """``forward``, run again from the buffers that it found when the gradient comes by."""
-
-    def outer(*args: Any, **kwargs: Any) -> Any:
-        found, passes = Buffers.of(module), count()
-
-        def run(*args: Any, **kwargs: Any) -> Any:
-            if next(passes) == 0:
-                return forward(*args, **kwargs)
-            left = Buffers.of(module)
-            found.put_back()
-            try:
-                return forward(*args, **kwargs)
-            finally:
-                left.put_back()
-
-        given = [tensor for tensor in (*args, *kwargs.values()) if isinstance(tensor, Tensor)]
-        versions = [tensor._version for tensor in given]
-        result = checkpoint(run, *args, use_reentrant=False, **kwargs)
-        if versions != [tensor._version for tensor in given]:
-            raise ValueError(
-                f"a {type(module).__name__} writes to its input, so it cannot be computed twice to save memory; give "
-                "smaller batches"
-            )
-        return result
-
-    return outer
+        handle.remove()

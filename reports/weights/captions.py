@@ -25,10 +25,16 @@ _LISTED = 8
 def caption(drawn: Drawing, profile: Profile) -> str:
     """What is drawn, over how many seeds, by which protocol, and what is absent, in a few sentences."""
     parts = [_SHOWN[drawn.figure.axis], _places(drawn), _seeds(drawn), *_protocols(drawn, profile)]
-    for network in drawn.networks:
-        said = absent([chart for chart in drawn.charts if chart.network == network], profile)
-        parts.append(f"{words.title(network)}: {said}." if said else "")
-    return " ".join(part for part in parts if part)
+    return " ".join(part for part in (*parts, lacking(drawn, profile)) if part)
+
+
+def lacking(drawn: Drawing, profile: Profile) -> str:
+    """A sentence for each network that lacks runs; empty where none does."""
+    said = {
+        network: absent([chart for chart in drawn.charts if chart.network == network], profile)
+        for network in drawn.networks
+    }
+    return " ".join(f"{words.title(network)}: {text}." for network, text in said.items() if text)
 
 
 def absent(charts: Sequence[Chart], profile: Profile) -> str:

@@ -24,8 +24,8 @@ def page(evidence: Evidence, link: Linker, links: Mapping[str, str]) -> str:
     profile = evidence.profile
     parts = [
         f"# Pruning at initialisation: profile {profile.name}",
-        f"Frankle, Dziugaite, Roy and Carbin, Pruning Neural Networks at Initialization: Why Are We Missing the Mark? "
-        f"(ICLR 2021). Profile {profile.name}: {profile.purpose}.",
+        "Frankle, Dziugaite, Roy and Carbin, Pruning Neural Networks at Initialization: Why Are We Missing the Mark? "
+        f"(ICLR 2021). Profile {profile.name} runs {len(evidence.planned):,} cells of it.",
         *words.standing(profile),
         "\n".join(f"- [{title}]({target})" for title, target in links.items()),
         _runs(evidence),
@@ -139,11 +139,9 @@ def _missing(evidence: Evidence) -> str:
         takes = cost.duration(seconds) if protocol.epochs else "no training"
         if own:
             rows.append([words.title(network), str(len(own)), takes, f"`{missing_command(profile, network)}`"])
-    whole = cost.total(found.estimates).seconds
-    said = (
-        f"What is missing or failed takes about {cost.duration(whole)} on {found.device}, "
-        f"one cell after the other: `{missing_command(profile)}`"
-    )
+    whole = cost.duration(cost.total(found.estimates).seconds)
+    takes = f"takes about {whole} on {found.device}, one cell after the other" if found.estimates else "is not trained"
+    said = f"What is missing or failed {takes}: `{missing_command(profile)}`"
     return f"## Missing cells\n\n{said}\n\n{grid(['network', 'cells', 'time', 'command'], rows)}"
 
 

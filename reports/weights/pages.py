@@ -1,13 +1,13 @@
 """The pages of the second suite in a profile's report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bench.profiles import Profile
 from bench.suites.missing_the_mark import FIGURES, SUITE, Figure
 from reports.tables import Linker
 from reports.weights import figures, overview, words
-from reports.weights.captions import caption
+from reports.weights.captions import caption, lacking
 from reports.weights.charts import drawing
 from reports.weights.evidence import Evidence
 from reports.weights.series import Drawing
@@ -35,8 +35,14 @@ def write_figures(evidence: Evidence, folder: Path) -> None:
 
 def drawings(evidence: Evidence) -> list[Drawing]:
     """What there is of each figure whose networks the profile has."""
-    found = (drawing(figure, evidence) for figure in FIGURES)
+    found = (drawing(figure, evidence) for figure in sorted(FIGURES, key=_order))
     return [drawn for drawn in found if drawn is not None]
+
+
+def _order(figure: Figure) -> tuple[str, int]:
+    """Those of the paper before those of its appendices."""
+    appendix, _, number = figure.name.rpartition(".")
+    return appendix, int(number)
 
 
 def pages(evidence: Evidence, link: Linker) -> dict[str, str]:
@@ -58,9 +64,8 @@ def _figures(evidence: Evidence) -> str:
     profile, found = evidence.profile, drawings(evidence)
     parts = ["# Pruning at initialisation: figures", *words.standing(profile), _KEY]
     parts += [_figure(drawn, profile) for drawn in found if not drawn.empty]
-    absent = [f"- Figure {drawn.figure.name}: {caption(drawn, profile)}" for drawn in found if drawn.empty]
-    absent += _without_networks(profile)
-    return "\n\n".join([*parts, "## Not drawn", "\n".join(absent)]) + "\n"
+    lines = [f"- {line}" for line in _not_drawn([drawn for drawn in found if drawn.empty], profile)]
+    return "\n\n".join([*parts, "## Not drawn", "\n".join(lines)]) + "\n"
 
 
 _KEY = (
@@ -78,14 +83,23 @@ def _figure(drawn: Drawing, profile: Profile) -> str:
     return f"## {name}: {drawn.figure.title}\n\n![{name}]({stem}.svg)\n\n{caption(drawn, profile)} {beside}"
 
 
-def _without_networks(profile: Profile) -> Iterator[str]:
-    """Figures of networks that the profile does not have, together."""
+def _not_drawn(empty: Sequence[Drawing], profile: Profile) -> Iterator[str]:
+    """Why figures are not there; those of which the profile runs nothing, and those of networks it lacks, together."""
+    never = [drawn for drawn in empty if all(run.state == "not run" for chart in drawn.charts for run in chart.runs)]
+    yield from (f"Figure {drawn.figure.name}: {lacking(drawn, profile)}" for drawn in empty if drawn not in never)
+    if never:
+        yield f"{_named(drawn.figure for drawn in never)}: profile {profile.name} runs none of it."
     own = {network.model for network in words.networks(profile)}
     others: dict[str, list[Figure]] = {}
-    for figure in FIGURES:
+    for figure in sorted(FIGURES, key=_order):
         if not own & {network.model for network in figure.networks}:
-            named = ", ".join(words.title(network) for network in figure.networks)
-            others.setdefault(named, []).append(figure)
-    for named, found in others.items():
-        yield f"- Figures {', '.join(figure.name for figure in found)}: profile {profile.name} has none of {named}."
-    yield "- Figures 1 and 2 show no experiments of the paper's own, and Figure 7 is not among the cells of this suite."
+            networks = ", ".join(words.title(network) for network in figure.networks)
+            others.setdefault(networks, []).append(figure)
+    for networks, found in others.items():
+        yield f"{_named(found)}: profile {profile.name} does not have {networks}."
+    yield "Figures 1 and 2 show no experiments of the paper's own, and Figure 7 is not among the cells of this suite."
+
+
+def _named(found: Iterable[Figure]) -> str:
+    names = [figure.name for figure in found]
+    return f"Figure{'s' if len(names) > 1 else ''} {', '.join(names)}"

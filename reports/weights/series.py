@@ -124,7 +124,7 @@ def _lines(chart: Chart) -> Iterator[list[Any]]:
     for curve in chart.curves:
         for point in curve.points:
             layer = chart.layers[int(point.x) - 1] if chart.layers else ""
-            yield [curve.label, point.x, layer, point.mean, point.std, point.n]
+            yield [curve.label, round(point.x, 9), layer, point.mean, point.std, point.n]
     yield from (["Learning rate drops", drop, "", "", "", ""] for drop in chart.drops)
 
 

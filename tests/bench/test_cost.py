@@ -291,3 +291,12 @@ def test_most_committed_cells_are_within_thirty_percent(mini):
             found.append(abs(estimate(of, others).seconds / one.costs.seconds_total - 1))
     assert median(found) < 0.2
     assert sum(miss <= 0.3 for miss in found) >= 0.85 * len(found)
+
+
+def test_masks_without_training_cost_something_too():
+    profile = get("masks")
+    found = estimates(profile.cells((0,)), profile, [], "cpu")
+    assert all(estimate.seconds > 0 for estimate in found.values())
+    by_score = {(cell.model, cell.score): estimate.seconds for cell, estimate in found.items()}
+    assert by_score["resnet20", "synflow"] > by_score["resnet20", "magnitude"]
+    assert by_score["vgg16", "synflow"] > by_score["resnet20", "synflow"]

@@ -78,9 +78,14 @@ def facts(effective: int = 100, curve: Iterable[float] = (1.0, 0.5, 0.25)) -> Ma
     return MaskFacts(neurons_pruned=1, neurons_total=4, neuron_curve=list(curve), effective_weights=effective)
 
 
-def evidence(*records: Record, profile: str = "paper") -> Evidence:
-    """The evidence for a profile."""
-    return gather(profiles.get(profile), records)
+def evidence(*records: Record, profile: str = "paper", whole: bool = False) -> Evidence:
+    """The evidence for a profile; unless it is to be ``whole``, one with no networks but those of ``records``."""
+    found = profiles.get(profile)
+    models = {str(each.cell["model"]) for each in records}
+    if found.weights is not None and models and not whole:
+        protocols = {net: protocol for net, protocol in found.weights.protocols.items() if net.model in models}
+        found = replace(found, weights=replace(found.weights, protocols=protocols))
+    return gather(found, records)
 
 
 def figure(name: str) -> Figure:

@@ -35,9 +35,9 @@ def comparisons(
     for like in networks:
         network = facts.network(like)
         if network is None:
-            yield Absent(words.model(like), reason=f"profile {name} does not run {words.model(like)}")
+            yield Absent(words.model(like), reason=f"not run in profile {name}")
         elif trained and not facts.trained(network):
-            yield Absent(words.model(like), reason=f"profile {name} does not train {words.model(like)}")
+            yield Absent(words.model(like), reason=f"not trained in profile {name}")
         else:
             for compare in compares:
                 yield from compare(facts, network)

@@ -6,15 +6,15 @@ from statistics import variance
 
 from scipy.stats import fisher_exact
 
-from bench.cell import level_amount
+from bench.cell import Point, level_amount
 from bench.suites.missing_the_mark import Method, Network, ablated
 from reports.verdicts import ALPHA, Spread, pooled
 from reports.weights import words
 from reports.weights.claims.accuracy import Check, Compare, comparisons
 from reports.weights.claims.estimates import Estimate, SpreadRatio
 from reports.weights.claims.facts import Facts, place
-from reports.weights.claims.finding import Absent, Comparison, Finding, Outcome, Tested, judged
-from reports.weights.claims.iterations import cell, later
+from reports.weights.claims.finding import Absent, Comparison, Finding, Outcome, Tested, judged, without_records
+from reports.weights.claims.iterations import at_point, cell, later
 from reports.weights.claims.levels import Levels, matching
 from reports.weights.claims.relations import Relation, Says, above, exactly
 from results.published import Claim
@@ -26,13 +26,13 @@ def alike(first: Method, second: Method, *ablations: str) -> Compare:
     def compare(facts: Facts, network: Network) -> Iterator[Tested]:
         for point in later(network):
             for name in ablations:
-                what = f"{words.model(network)}, {name}, after {point} iterations"
+                what = f"{at_point(network, point)}, {name}"
                 yield _alike(what, [_effect(facts, network, point, each, name) for each in (first, second)])
 
     return compare
 
 
-def _effect(facts: Facts, network: Network, point: int, method: Method, ablation: str) -> Tested:
+def _effect(facts: Facts, network: Network, point: Point, method: Method, ablation: str) -> Tested:
     (changed,) = ablated(method, ablation)
     terms = [(1.0, cell(changed, point, network)), (-1.0, cell(method, point, network))]
     return facts.compare("", terms, above())
@@ -89,7 +89,7 @@ def diverged(network: Network, method: Method, amount: Decimal, printed: tuple[i
 
 
 def by_definition(value: int, what: str) -> Check:
-    """A setting of these cells is the one that is printed; nothing is measured."""
+    """A setting of the cells is the one that is printed."""
 
     def check(_facts: Facts, claim: Claim) -> Finding:
         comparison = Comparison(
@@ -99,7 +99,7 @@ def by_definition(value: int, what: str) -> Check:
             relation=exactly(claim.value or 0.0),
             digits=0,
         )
-        return judged(claim.strength, [comparison], measured=f"{value}, as the cells are defined")
+        return without_records(judged(claim.strength, [comparison], measured=str(value)))
 
     return check
 

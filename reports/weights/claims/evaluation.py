@@ -27,5 +27,6 @@ def evaluate(evidence: Evidence) -> tuple[Evaluated, ...]:
     """
     facts = Facts(clean(evidence)[0])
     claims = sorted(published.claims(SUITE), key=lambda claim: claim.tier != "core")
+    comparable = evidence.profile.comparable
     found = ((claim, CHECKS[claim.claim_id](facts, claim)) for claim in claims)
-    return tuple(Evaluated(claim, finding, finding.printed or evidence.profile.comparable) for claim, finding in found)
+    return tuple(Evaluated(claim, finding, comparable or not finding.on_records) for claim, finding in found)

@@ -56,14 +56,14 @@ Tested = Comparison | Absent
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """The outcome of a claim on records, or of one about printed tables on those."""
+    """The outcome of a claim, and what it rests on."""
 
     outcome: Outcome
     share: str = ""  # "14 of 16, 1 contrary"
     measured: str = ""
     tested: tuple[Tested, ...] = ()
     reason: str = ""  # why there is nothing to compare, where that is so
-    printed: bool = False  # whether it rests on printed numbers alone
+    on_records: bool = True  # False where it rests on printed numbers or on the definition of the cells
     on_print: "Finding | None" = None  # the same claim on the paper's own numbers, where it prints them
 
     @property
@@ -172,11 +172,6 @@ def combined(parts: Sequence[tuple[str, Finding]]) -> Finding:
     )
 
 
-def unmeasured(reason: str) -> Finding:
-    """A claim that no cell measures."""
-    return Finding(outcome=Outcome.UNDECIDED, reason=reason)
-
-
-def on_printed_numbers(found: Finding) -> Finding:
-    """``found`` as one that rests on printed numbers alone."""
-    return replace(found, printed=True)
+def without_records(found: Finding) -> Finding:
+    """``found`` as one that rests on no record."""
+    return replace(found, on_records=False)

@@ -3,34 +3,40 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 
-from bench.cell import Cell, level_amount
-from bench.suites.missing_the_mark import LTR, Method, Network, ablated, base
-from reports.verdicts import ALPHA
+from bench.cell import Cell, Point, level_amount
+from bench.suites.missing_the_mark import Method, Network
 from reports.weights import words
-from reports.weights.claims.accuracy import Check, Compare, Couple, comparisons, merged
-from reports.weights.claims.estimates import Estimate, correlation
+from reports.weights.claims.accuracy import Compare, Couple, merged
+from reports.weights.claims.estimates import correlation
 from reports.weights.claims.facts import Facts
-from reports.weights.claims.finding import Absent, Comparison, Finding, Outcome, Tested
+from reports.weights.claims.finding import Absent, Comparison, Tested
 from reports.weights.claims.levels import highest
-from reports.weights.claims.reaching import on_grid
-from reports.weights.claims.relations import Relation, Says, above, at_least, not_above
-from reports.weights.ranges import TOLERANCE
-from results.published import Claim
+from reports.weights.claims.relations import Relation, above
 
-Points = Callable[[Network], Sequence[int]]
+Points = Callable[[Network], Sequence[Point]]
 
 
-def later(network: Network) -> Sequence[int]:
+def every(network: Network) -> Sequence[Point]:
+    """All of the grid."""
+    return network.points
+
+
+def later(network: Network) -> Sequence[Point]:
     """After initialisation."""
-    return [point for point in network.points if point > 0]
+    return [point for point in network.points if point != 0]
 
 
-def last(network: Network) -> Sequence[int]:
-    """The last one."""
+def at_end(network: Network) -> Sequence[Point]:
+    """After training."""
     return network.points[-1:]
 
 
-def cell(method: Method, point: int, network: Network) -> Cell:
+def before_end(network: Network) -> Sequence[Point]:
+    """The last one within training."""
+    return network.points[-2:-1]
+
+
+def cell(method: Method, point: Point, network: Network) -> Cell:
     """``method`` at a prune point, without seed; a rewound one goes back to it."""
     there, where = method.after(point, network)
     return there.cell(where, level_amount(highest(network)), 0)
@@ -43,7 +49,7 @@ def at(points: Points, couples: Iterable[Couple], relation: Relation) -> Compare
     def compare(facts: Facts, network: Network) -> Iterator[Tested]:
         for point, (first, second) in product(points(network), couples):
             terms = [(1.0, cell(first, point, network)), (-1.0, cell(second, point, network))]
-            yield facts.compare(_place(network, point), terms, relation)
+            yield facts.compare(at_point(network, point), terms, relation)
 
     return compare
 
@@ -90,134 +96,24 @@ def trend(methods: Sequence[Method], relation: Relation) -> Compare:
             if lacking := [point for point, sample in samples.items() if sample is None]:
                 yield Absent(what, tuple(cell(method, point, network) for point in lacking))
                 continue
-            runs = [(point, value) for point, sample in samples.items() if sample for value in sample.values]
-            found = correlation([point for point, _ in runs], [value for _, value in runs])
+            runs = [
+                (iteration(point, network), value)
+                for point, sample in samples.items()
+                if sample
+                for value in sample.values
+            ]
+            found = correlation([when for when, _ in runs], [value for _, value in runs])
             sides = (f"rank correlation over {len(runs)} runs at {len(samples)} prune points",)
             yield Comparison(what=what, sides=sides, estimate=found, relation=relation)
 
     return compare
 
 
-def reaches_at(network: Network, method: Method, reference: Method) -> Check:
-    """The first prune point at which ``method`` is as accurate as the reference at its own iteration."""
-
-    def compare(facts: Facts, where: Network) -> Iterator[Tested]:
-        target = reference.cell(where, level_amount(highest(where)), 0)
-        yield from (_reaches(facts, method, point, where, target) for point in where.points)
-
-    return _first_point(network, compare, lambda tests: tests[0].says() is Says.YES)
+def iteration(point: Point, network: Network) -> int:
+    """Where a prune point lies in training."""
+    return network.iterations if isinstance(point, str) else point
 
 
-def _reaches(facts: Facts, method: Method, point: int, network: Network, target: Cell) -> Tested:
-    terms = [(1.0, cell(method, point, network)), (-1.0, target)]
-    return facts.compare(_place(network, point), terms, at_least(-TOLERANCE))
-
-
-def sensitive_at(network: Network, method: Method) -> Check:
-    """The first prune point at which shuffling and reinitialisation both lower the accuracy of ``method``."""
-    couples = [(method, each) for each in ablated(method, "shuffle", "reinit")]
-    return _first_point(
-        network,
-        at(lambda where: where.points, couples, above()),
-        lambda tests: all(each.says() is Says.YES for each in tests),
-    )
-
-
-def saturates_at(network: Network) -> Check:
-    """The first iteration to rewind to from which on rewinding later is not more accurate."""
-
-    def check(facts: Facts, claim: Claim) -> Finding:
-        nothing = tuple(comparisons(facts, (network,), (), trained=True))
-        where = facts.network(network)
-        if where is None or nothing:
-            return Finding(outcome=Outcome.UNDECIDED, tested=nothing)
-        return _saturates(facts, where, claim)
-
-    return check
-
-
-def _saturates(facts: Facts, network: Network, claim: Claim) -> Finding:
-    tested: list[Tested] = []
-    for earlier in network.points:
-        tested = [_gain(facts, network, earlier, point) for point in network.points if point > earlier]
-        made = [each for each in tested if isinstance(each, Comparison)]
-        if len(made) < len(tested):
-            break
-        # Of many later points one is higher by chance, so the intervals are those of all comparisons together.
-        if all(each.says(ALPHA / len(made)) is not Says.NO for each in made):
-            return _placed(network.points, earlier, claim, tested)
-    return Finding(outcome=Outcome.UNDECIDED, tested=tuple(tested))
-
-
-def _gain(facts: Facts, network: Network, earlier: int, later: int) -> Tested:
-    terms = [(1.0, cell(LTR, later, network)), (-1.0, cell(LTR, earlier, network))]
-    return facts.compare(f"{words.model(network)}, rewound to {later} and {earlier}", terms, not_above())
-
-
-def _first_point(network: Network, compare: Compare, holds: Callable[[Sequence[Comparison]], bool]) -> Check:
-    """The first prune point at which ``holds`` is the printed iteration, or the next on the grid."""
-
-    def check(facts: Facts, claim: Claim) -> Finding:
-        tested = tuple(comparisons(facts, (network,), (compare,), trained=True))
-        where = facts.network(network)
-        if where is None or not where.points or any(isinstance(each, Absent) for each in tested):
-            return Finding(outcome=Outcome.UNDECIDED, tested=tested)
-        made = [each for each in tested if isinstance(each, Comparison)]
-        per = len(made) // len(where.points)
-        found = [point for place, point in enumerate(where.points) if holds(made[place * per : (place + 1) * per])]
-        if not found:
-            return Finding(outcome=Outcome.FAILS, measured="at no prune point", tested=tested)
-        return _placed(where.points, found[0], claim, tested)
-
-    return check
-
-
-def _placed(points: Sequence[int], found: int, claim: Claim, tested: Iterable[Tested]) -> Finding:
-    """An iteration that is no point of the grid is seen at the next one that is."""
-    expected = next((point for point in points if point >= (claim.value or 0)), points[-1])
-    return on_grid(points.index(found), points.index(expected), f"{found} iterations", tested)
-
-
-NEARLY_HALF = 0.35
-"""Part of training that counts as nearly half; of the paper's examples the earliest is at 0.40 (ours)."""
-
-
-def full_accuracy_needs(methods: Sequence[Method]) -> Compare:
-    """The part of training after which pruning first keeps full accuracy, by method; all of it where none does."""
-
-    def compare(facts: Facts, network: Network) -> Iterator[Tested]:
-        for method in methods if network.points else ():
-            what = f"{words.model(network)}, {method.label}"
-            tests = [_reaches(facts, method, point, network, base(network, 0)) for point in network.points]
-            if lacking := tuple(each for test in tests if isinstance(test, Absent) for each in test.cells):
-                yield Absent(what, tuple(dict.fromkeys(lacking)))
-                continue
-            yield _needs(facts, what, network, tests)
-
-    return compare
-
-
-def _needs(facts: Facts, what: str, network: Network, tests: Sequence[Tested]) -> Tested:
-    """Of the iterations of the unpruned network's training, as its records tell them."""
-    total = _iterations(facts, network)
-    if total is None:
-        return Absent(what, reason="no record of the unpruned network says how many images it was trained on")
-    made = [(point, test) for point, test in zip(network.points, tests, strict=True) if isinstance(test, Comparison)]
-    first = next((point for point, test in made if test.says() is Says.YES), None)
-    said = "full accuracy at no prune point" if first is None else f"full accuracy from iteration {first} on"
-    part = 1.0 if first is None else first / total
-    return Comparison(
-        what=what, sides=(f"{said}, of {total}",), estimate=Estimate(part), relation=at_least(NEARLY_HALF)
-    )
-
-
-def _iterations(facts: Facts, network: Network) -> int | None:
-    protocol = words.networks(facts.evidence.profile)[network]
-    for record in facts.evidence.seeds(base(network, 0)).values():
-        if record.data is not None:
-            return protocol.epochs * -(-record.data.train_images // protocol.batch_size)
-    return None
-
-
-def _place(network: Network, point: int) -> str:
-    return f"{words.model(network)}, after {point} iterations"
+def at_point(network: Network, point: Point) -> str:
+    """``ResNet-20, after 500 iterations``."""
+    return f"{words.model(network)}, after {iteration(point, network)} iterations"

@@ -1,7 +1,6 @@
 """What the comparisons that cannot be made lack: how many runs, and of which cells."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from bench.cell import END, Cell
 from reports.weights import words
@@ -10,21 +9,34 @@ from reports.weights.evidence import Evidence
 
 
 def lacking(absent: Sequence[Absent], evidence: Evidence) -> str:
-    """What is missing for ``absent``, in a phrase; empty for none of them."""
+    """What is missing for ``absent``, in a phrase; empty for none of them. Their cells have seed 0, for all seeds."""
     cells = tuple(dict.fromkeys(cell for each in absent for cell in each.cells))
-    runs = [replace(cell, seed=seed) for cell in cells for seed in evidence.profile.seeds]
-    states = {state: [run for run in runs if evidence.state(run) == state] for state in ("missing", "failed")}
-    never = [cell for cell in cells if not any(run in evidence.planned for run in _seeds(cell, evidence))]
+    never = [cell for cell in cells if not evidence.seeds(cell) and cell not in evidence.planned]
     broken = [cell for cell in cells if evidence.diverged(cell)]
-    few = len(evidence.profile.seeds) < 2 and bool(cells) and not never
+    states: dict[str, list[Cell]] = {"missing": [], "failed": []}
+    for cell in (cell for cell in cells if cell not in never):
+        found = evidence.seeds(cell)
+        for seed in evidence.profile.seeds:
+            if seed not in found or not found[seed].final:
+                states["failed" if seed in found else "missing"].append(cell)
+    few = len(evidence.profile.seeds) < 2 and len(never) < len(cells)
     parts = (
-        *dict.fromkeys(each.reason for each in absent if each.reason),
-        *(f"{len(found)} runs {state}: {pattern(found)}" for state, found in states.items() if found),
+        *(f"{', '.join(names)} {reason}" for reason, names in _reasons(absent).items()),
+        *(f"{len(each)} runs {state}: {pattern(each)}" for state, each in states.items() if each),
         f"{len(broken)} cells with runs that diverged: {pattern(broken)}" if broken else "",
         f"not in profile {evidence.profile.name}: {pattern(never)}" if never else "",
         "the profile has one seed, and a comparison needs two" if few else "",
     )
     return "; ".join(part for part in parts if part)
+
+
+def _reasons(absent: Sequence[Absent]) -> dict[str, dict[str, None]]:
+    """What each reason is given for, each name once."""
+    found: dict[str, dict[str, None]] = {}
+    for each in absent:
+        if each.reason:
+            found.setdefault(each.reason, {})[each.what] = None
+    return found
 
 
 def pattern(cells: Iterable[Cell]) -> str:
@@ -42,10 +54,6 @@ def pattern(cells: Iterable[Cell]) -> str:
         ", ".join(dict.fromkeys(cell.ablation for cell in cells if cell.ablation != "none")),
     )
     return "; ".join(axis for axis in axes if axis)
-
-
-def _seeds(cell: Cell, evidence: Evidence) -> Iterable[Cell]:
-    return (replace(cell, seed=seed) for seed in evidence.profile.seeds)
 
 
 def _score(cell: Cell) -> str:

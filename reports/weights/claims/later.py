@@ -15,16 +15,14 @@ from bench.suites.missing_the_mark import (
 from reports.weights.claims.accuracy import Check, over, parts, swapped, under
 from reports.weights.claims.at_initialisation import CONVOLUTIONAL, MAIN
 from reports.weights.claims.behaviour import alike, by_definition
+from reports.weights.claims.first_point import full_accuracy_needs, reaches_at, saturates_at, sensitive_at
 from reports.weights.claims.iterations import (
     at,
-    full_accuracy_needs,
+    at_end,
+    before_end,
     improves_more,
-    last,
     later,
     mean_over,
-    reaches_at,
-    saturates_at,
-    sensitive_at,
     trend,
 )
 from reports.weights.claims.relations import above, at_most, same
@@ -41,7 +39,10 @@ CHECKS: dict[str, Check] = {
     "mm_grasp_improves_little_after_init": over(CONVOLUTIONAL, improves_more(IMPROVING, GRASP)),
     "mm_random_flat_after_init": over(CONVOLUTIONAL, trend((RANDOM,), same())),
     "mm_magnitude_snip_approach_ltr": over(
-        CONVOLUTIONAL, at(last, ((MAGNITUDE, LTR), (SNIP, LTR)), same()), at(last, ((LTR, SYNFLOW),), above())
+        CONVOLUTIONAL,
+        at(before_end, ((MAGNITUDE, LTR),), same()),  # at the end the two are one cell
+        at(at_end, ((SNIP, LTR),), same()),
+        at(at_end, ((LTR, SYNFLOW),), above()),
     ),
     **{f"mm_magnitude_reaches_ltr_{each.model}": reaches_at(each, MAGNITUDE, LTR) for each in CONVOLUTIONAL},
     **{

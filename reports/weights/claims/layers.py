@@ -22,6 +22,11 @@ def sparsity(layer: Layer) -> float:
     return 100 * (1 - layer.kept / layer.total)
 
 
+def weights(record: Record) -> tuple[int, int]:
+    """Those that are left, and all that there were."""
+    return sum(layer.kept for layer in record.layers), sum(layer.total for layer in record.layers)
+
+
 def is_shortcut(name: str) -> bool:
     """Whether a layer is the 1x1 convolution of a skip connection."""
     return "shortcut" in name or "downsample" in name
@@ -36,7 +41,7 @@ def rise(record: Record) -> float:
 
 def output_spared(record: Record) -> float:
     """Sparsity of all layers together minus that of the output layer."""
-    kept, total = (sum(getattr(layer, name) for layer in record.layers) for name in ("kept", "total"))
+    kept, total = weights(record)
     return 100 * (1 - kept / total) - sparsity(record.layers[-1])
 
 
@@ -136,6 +141,6 @@ def uniform(method: Method, levels: Sequence[str] = ("matching", "extreme")) -> 
 
 def _deviation(layer: Layer, record: Record) -> float:
     """How far the weights left in a layer are from its share, in standard deviations of drawing without replacement."""
-    kept, total = (sum(getattr(each, name) for each in record.layers) for name in ("kept", "total"))
+    kept, total = weights(record)
     part, share = layer.total / total, kept / total
     return (layer.kept - layer.total * share) / sqrt(max(layer.total * share * (1 - share) * (1 - part), 1e-12))

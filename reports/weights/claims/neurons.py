@@ -63,10 +63,8 @@ def _to_printed(what: str, sample: Sample, number: PublishedNumber) -> Compariso
         error = sample.spread.sd / sqrt(n)
     else:
         paper, difference = f"paper {number.value_text} ({number.replicates})", sample.mean - number.value
-        relation, error = (
-            equal(MARGINS[METRIC], number.rounding),
-            standard_error(sample.spread.sd, n, number.replicates or n),
-        )
+        relation = equal(MARGINS[METRIC], number.rounding)
+        error = standard_error(sample.spread.sd, n, number.replicates or n)
     return Comparison(
         what=what,
         sides=(sample.said(1), paper),
@@ -85,7 +83,8 @@ def printed_order(couples: Sequence[Couple]) -> Finding:
     """:func:`more` on the printed percentages of all networks."""
     numbers = of_masks(METRIC)
     places = dict.fromkeys((model, level) for model, _, _, level in numbers)
-    return judged("all cells", [_pair(*where, couple, numbers) for where, couple in product(places, couples)])
+    tested = [_pair(model, level, couple, numbers) for (model, level), couple in product(places, couples)]
+    return judged("all cells", tested)
 
 
 def _pair(model: str, level: int, couple: Couple, numbers: Mapping[Place, PublishedNumber]) -> Comparison:

@@ -5,56 +5,63 @@ from collections.abc import Iterator
 from bench.profiles import PROFILES
 from reports.weights import words
 from reports.weights.claims.facts import percent
-from reports.weights.claims.iterations import NEARLY_HALF
+from reports.weights.claims.first_point import NEARLY_HALF
 from reports.weights.claims.levels import highest
 from reports.weights.claims.relations import RESOLUTION
 from reports.weights.claims.shortcuts import SIMILAR
 from reports.weights.evidence import Evidence
 from reports.weights.ranges import TOLERANCE
 
-RULES = (
-    "How outcomes come about. Accuracies are those after the last epoch, in points, and means over seeds. A claim is a "
-    "list of comparisons, each a difference with a 95 % interval by Student's t. Its standard deviation is pooled over "
-    "the profile's own cells of one network at one sparsity; a cell that varies far more than is typical of them stands "
-    "for itself, and one in which nothing varies takes the others'. An unpruned network is taken to vary like what it is "
-    "compared with. *Better* and *lower* are shown where the interval lies on that side of 0, and the contrary is where "
-    "it lies on the other. *No lower* and *within noise* are contradicted where the interval lies below 0, or does not "
-    f"hold it, and shown where it is no wider than ±{RESOLUTION:g} point: that is the absence of a difference that these "
-    "seeds could show, not a proof that there is none. A number that is at most or at least another is so by its mean, "
-    "and the contrary is shown by its interval. A mean needs two seeds; a cell of which a run diverged is not compared.",
-    "HOLDS: every comparison shows the claim, or more than half of them where it is about most cells. FAILS: more show "
-    "the contrary than show it. MIXED: between. UNDECIDED: none shows either, or runs are missing. Of comparisons that "
-    "are *no lower* or *within noise* some fail by chance; as many as chance explains in 95 of 100 claims are let pass, "
-    "if none fails with an interval that is widened for their number (Bonferroni). Where runs are missing the outcome is "
-    "that of the comparisons that can be made, and the others are named. A place on a grid, as the sparsity up to which "
-    "accuracy is full, HOLDS where it is the printed one and is MIXED one step of the grid from it.",
+_RULES = (
+    "## How outcomes come about",
+    "Accuracies are those after the last epoch, in points, and means over seeds. A claim is "
+    "a list of comparisons, each a number with a 95 % interval by Student's t. Its standard deviation is pooled over "
+    "the profile's own cells of one network at one sparsity; a cell that varies far more than is typical of them "
+    "stands for itself, and one in which nothing varies takes the others'. An unpruned network is taken to vary like "
+    "what it is compared with. A mean needs two seeds, and a cell of which a run diverged is not compared.",
+    "- *> 0*: shown where the interval lies above 0, the contrary where it lies below.\n"
+    "- *≥ 0*, *≤ 0* and *= 0*, for no lower, no higher and within noise: the contrary where the interval lies below 0, "
+    "above it, or does not hold it; shown where it does not and reaches no further than "
+    f"{RESOLUTION:g} point. That is the absence of a difference that these seeds could show, not a proof that there "
+    "is none.\n"
+    "- *at most* or *at least* a number: shown by the mean, the contrary by the interval.\n"
+    "- *within* a margin *of 0*: as the verdicts EQUIVALENT (shown), DIFFERS and CONSISTENT (neither) are given.",
+    "HOLDS: every comparison shows the claim, or more than half of them where it is about most cells. FAILS: more "
+    "show the contrary than show it. MIXED: between. UNDECIDED: none shows either, or runs are missing. Where some "
+    "comparisons cannot be made the outcome is that of the others, and what is missing is named. Of comparisons for "
+    "no lower, no higher or within noise some fail by chance: as many as chance explains in 95 of 100 claims are let "
+    "pass, if none fails with an interval that is widened for their number (Bonferroni). A place on a grid, as the "
+    "sparsity up to which accuracy is full, is MIXED one step from the printed one and FAILS beyond.",
     f"Ours, as the paper names no number: accuracy is full within {TOLERANCE:g} points of the unpruned network's; "
-    f"sparsities of layers are similar within {SIMILAR:g} percentage points; nearly half of training is "
-    f"{100 * NEARLY_HALF:g} % of it; near the highest matching sparsity is one step of the grid to either side; lower and "
-    "higher sparsities are the halves of the grid, the most extreme ones its last third.",
+    f"sparsities of layers are similar within {SIMILAR:g} percentage points; nearly half of training begins at "
+    f"{100 * NEARLY_HALF:g} % of it; near the highest matching sparsity is one step of the grid to either side; lower "
+    "and higher sparsities are the halves of the grid, the most extreme ones its last third.",
 )
+
+
+RULES = "\n\n".join(_RULES)
+"""A section of the page."""
 
 
 def notes(evidence: Evidence, left_out: int) -> Iterator[str]:
     """The paragraphs above the tables."""
-    yield from RULES
-    yield from _networks(evidence)
+    if evidence.profile.shows_published:
+        yield from networks(evidence)
     if left_out:
         yield f"{left_out} runs are left out, as they were made by source that is not committed."
     if evidence.outdated:
         yield f"{evidence.outdated} records are left out: another protocol, or code that computed something else."
 
 
-def _networks(evidence: Evidence) -> Iterator[str]:
+def networks(evidence: Evidence) -> Iterator[str]:
     """Data that stand in for the paper's, and highest matching sparsities that the paper does not name."""
     usual = {network.model: network.dataset for network in words.networks(PROFILES["paper"])}
     here = words.networks(evidence.profile)
     if swapped := [network for network in here if usual.get(network.model, network.dataset) != network.dataset]:
-        names = ", ".join(words.title(network) for network in swapped)
         yield (
-            f"On other data than the paper's: {names}. Their masks by magnitude, SynFlow and random scores depend on no "
-            "image and are the paper's in kind; those by SNIP and GraSP are scored on other images, which is no more "
-            "than another draw of them if they are alike."
+            f"On other data than the paper's: {', '.join(words.title(network) for network in swapped)}. Masks by "
+            "magnitude, SynFlow and random scores depend on no image, so theirs are of the paper's kind. Those by SNIP "
+            "and GraSP are scored on other images; they are held against the printed numbers as if that did not matter."
         )
     if supposed := [network for network in here if network.model in ("lenet300_100", "resnet18_modified")]:
         said = ", ".join(f"{words.model(network)} {percent(highest(network))}" for network in supposed)

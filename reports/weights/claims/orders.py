@@ -47,22 +47,23 @@ def each_is_first_somewhere(networks: Sequence[Network], levels: Levels, methods
     return check
 
 
-def _nearest(what: str, tested: Iterator[Tested]) -> Tested:
+def _nearest(what: str, found: Iterator[Tested]) -> Tested:
     """The comparison that comes nearest to showing it; absent where it does not and others are.
 
     The best of many is above by chance, so its interval is that of all of them together.
     """
-    tested = list(tested)
+    tested = list(found)
     made = [each for each in tested if isinstance(each, Comparison)]
     relation = _of_many(above(), len(made))
     nearest = max(made, key=lambda each: each.estimate.interval()[0], default=None)
     if nearest is not None:
-        found = replace(nearest, what=f"{what}: {nearest.what}, best of {len(made)}", relation=relation)
-        if found.says() is Says.YES or len(made) == len(tested):
-            return found
+        best_one = replace(nearest, what=f"{what}: {nearest.what}, best of {len(made)}", relation=relation)
+        if best_one.says() is Says.YES or len(made) == len(tested):
+            return best_one
     absent = [each for each in tested if isinstance(each, Absent)]
-    reason = "; ".join(dict.fromkeys(each.reason for each in absent if each.reason))
-    return Absent(what, tuple(dict.fromkeys(cell for each in absent for cell in each.cells)), reason)
+    if without := [each for each in absent if each.reason]:
+        return Absent(", ".join(dict.fromkeys(each.what for each in without)), reason=without[0].reason)
+    return Absent(what, tuple(dict.fromkeys(cell for each in absent for cell in each.cells)))
 
 
 def _of_many(relation: Relation, number: int) -> Relation:

@@ -1,7 +1,7 @@
 """The page of claims: how many hold, each with what was measured, and the comparisons behind it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reports.markdown import BREAK, grid
 from reports.verdicts import Verdict
@@ -10,13 +10,14 @@ from reports.weights.claims.evaluation import Evaluated, evaluate
 from reports.weights.claims.facts import clean
 from reports.weights.claims.finding import Comparison, Finding, Outcome
 from reports.weights.claims.lacking import lacking
-from reports.weights.claims.notes import notes
+from reports.weights.claims.notes import RULES, notes
 from reports.weights.claims.relations import Says
 from reports.weights.evidence import Evidence
 
 _LISTED = 12
 """Comparisons of one claim that are shown; the others are counted."""
 _SIDES = 4
+_CORE, _OTHER, _PRINTED = "Core claims", "Other claims", "On printed numbers, or by definition of the cells"
 _ORDER = (Says.NO, Says.OPEN, Says.YES)
 
 
@@ -30,34 +31,38 @@ def page(evidence: Evidence) -> str | None:
     evidence, left_out = clean(evidence)
     found = evaluate(evidence)
     if not evidence.profile.shows_published:
-        found = tuple(each for each in found if not each.finding.printed and each.finding.comparisons)
-    decided = [each for each in found if each.finding.outcome != Outcome.UNDECIDED]
-    undecided = [each for each in found if each.finding.outcome == Outcome.UNDECIDED]
+        found = tuple(each for each in found if each.finding.on_records and each.finding.comparisons)
+    groups = _groups(found)
     parts = (
         "# Claims",
         "What Frankle, Dziugaite, Roy and Carbin (2021) say, evaluated on the records of this profile.",
         *words.standing(evidence.profile),
-        _summary(found),
+        _summary(groups),
         *notes(evidence, left_out),
-        _decided("Core claims", [each for each in decided if each.claim.tier == "core"], evidence),
-        _decided("Other claims", [each for each in decided if each.claim.tier != "core"], evidence),
-        _undecided(undecided, evidence),
+        *(_decided(title, members, evidence) for title, members in groups.items()),
+        _undecided([each for each in found if each.finding.outcome == Outcome.UNDECIDED], evidence),
+        RULES,
         _evidence(found),
     )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _summary(found: Sequence[Evaluated]) -> str:
-    groups = {
-        "core claims": [each for each in found if each.claim.tier == "core"],
-        "other claims": [each for each in found if each.claim.tier != "core"],
-    }
+def _groups(found: Sequence[Evaluated]) -> dict[str, list[Evaluated]]:
+    """By what they rest on, core claims first."""
+    groups: dict[str, list[Evaluated]] = {_CORE: [], _OTHER: [], _PRINTED: []}
+    for each in found:
+        title = (_CORE if each.claim.tier == "core" else _OTHER) if each.finding.on_records else _PRINTED
+        groups[title].append(each)
+    return groups
+
+
+def _summary(groups: Mapping[str, Sequence[Evaluated]]) -> str:
+    if not any(groups.values()):
+        return "Nothing can be compared: a comparison needs two seeds of the same cell, and two cells."
     rows = []
-    for name, members in groups.items():
-        here = [each for each in members if each.comparable]
-        rows.append([name, *_counts(here)])
-        if rest := [each for each in members if not each.comparable]:
-            rows.append([f"{name}, {Verdict.NOT_COMPARABLE}", *_counts(rest)])
+    for title, members in groups.items():
+        other = [each for each in members if not each.comparable]
+        rows.append([f"{title}, {Verdict.NOT_COMPARABLE}" if other else title, *_counts(members)])
     return grid(["", *Outcome, "all"], rows)
 
 
@@ -67,6 +72,7 @@ def _counts(found: Sequence[Evaluated]) -> list[str]:
 
 
 def _decided(title: str, found: Sequence[Evaluated], evidence: Evidence) -> str:
+    found = [each for each in found if each.finding.outcome != Outcome.UNDECIDED]
     if not found:
         return ""
     head = ["claim", "what the paper says", "outcome", "measured", "evidence"]
@@ -81,7 +87,7 @@ def _undecided(found: Sequence[Evaluated], evidence: Evidence) -> str:
         return ""
     rows = ([_name(each), _says(each), _measured(each), _why(each.finding, evidence)] for each in found)
     head = ["claim", "what the paper says", "measured", "why it is undecided"]
-    return f"## Undecided\n\nCore claims first.\n\n{grid(head, rows)}"
+    return f"## Undecided\n\n{grid(head, rows)}"
 
 
 def _name(each: Evaluated) -> str:
@@ -96,8 +102,6 @@ def _says(each: Evaluated) -> str:
 def _outcome(each: Evaluated) -> str:
     outcome = f"**{each.finding.outcome}**"
     lines = [outcome if each.comparable else f"{Verdict.NOT_COMPARABLE}{BREAK}here: {outcome}", each.finding.share]
-    if each.finding.printed:
-        lines.append("on printed numbers alone")
     if each.finding.on_print is not None:
         lines.append(f"the printed numbers: {each.finding.on_print.outcome} {each.finding.on_print.share}")
     return BREAK.join(line for line in lines if line)
@@ -135,7 +139,7 @@ def _why(finding: Finding, evidence: Evidence) -> str:
     if made := finding.comparisons:
         reasons.insert(0, f"{len(made)} comparisons, and none shows it or the contrary" if not finding.share else "")
         reasons.insert(0, finding.share)
-    return "; ".join(reason for reason in reasons if reason) or "this profile has no such sparsity"
+    return "; ".join(reason for reason in reasons if reason) or "this profile has no such cells"
 
 
 def _evidence(found: Iterable[Evaluated]) -> str:
@@ -149,19 +153,17 @@ def _evidence(found: Iterable[Evaluated]) -> str:
 def _comparisons(each: Evaluated) -> str:
     made = _sorted(each.finding.comparisons)
     head = ["where", "means ± standard deviation (seeds)", "number", "95 % interval", "wanted", "it"]
-    rows = [
-        [one.what, BREAK.join(_sides(one)), f"{one.estimate.value:+.{one.digits}f}", _interval(one)]
-        + [one.relation.name, one.says()]
-        for one in made[:_LISTED]
-    ]
+    rows = [[one.what, BREAK.join(_sides(one)), *_numbers(one), one.says()] for one in made[:_LISTED]]
     more = f"\n\nAnd {len(made) - _LISTED} more." if len(made) > _LISTED else ""
     anchor = f'<a id="{each.claim.claim_id}"></a>'
     return f"### {anchor}{each.claim.claim_id}\n\nChecked: {each.claim.check}.\n\n{grid(head, rows)}{more}"
 
 
-def _interval(one: Comparison) -> str:
+def _numbers(one: Comparison) -> tuple[str, str, str]:
+    """The number, its interval, and what was wanted of it."""
     low, high = one.estimate.interval()
-    return "" if low == high else f"{low:+.{one.digits}f} to {high:+.{one.digits}f}"
+    interval = "" if low == high else f"{low:+.{one.digits}f} to {high:+.{one.digits}f}"
+    return f"{one.estimate.value:+.{one.digits}f}", interval, one.relation.name
 
 
 def _sorted(made: Iterable[Comparison]) -> list[Comparison]:

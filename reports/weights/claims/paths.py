@@ -8,6 +8,7 @@ from reports.weights.claims.accuracy import Check, Compare, comparisons
 from reports.weights.claims.estimates import Estimate, Sample, contrast
 from reports.weights.claims.facts import Facts, called, place, together
 from reports.weights.claims.finding import Absent, Comparison, Finding, Tested, judged
+from reports.weights.claims.layers import weights
 from reports.weights.claims.levels import Levels, one
 from reports.weights.claims.masks import cell_of
 from reports.weights.claims.printed import OnPrint, of_masks
@@ -23,15 +24,17 @@ Pick = Callable[[Sequence[float]], float]
 
 def ratios(facts: Facts, network: Network, level: int) -> dict[str, Sample]:
     """Effective weights shuffled over unmodified, of the same seed, by the name of the unmodified cell."""
-    return together({called(cell_of(each, network, level)): _ratio(facts, network, level, each) for each in EARLY})
+    return together({called(cell_of(each, network, level)): ratio_of(facts, network, level, each) for each in EARLY})
 
 
-def _ratio(facts: Facts, network: Network, level: int, method: Method) -> dict[int, float]:
-    shuffled, plain = (facts.masks(cell_of(each, network, level), _effective) for each in (_shuffled(method), method))
-    return {seed: value / plain[seed] for seed, value in shuffled.items() if plain.get(seed)}
+def ratio_of(facts: Facts, network: Network, level: int, method: Method) -> dict[int, float]:
+    """The ratio of one method, by seed."""
+    moved, plain = (facts.masks(cell_of(each, network, level), _effective) for each in (shuffled(method), method))
+    return {seed: value / plain[seed] for seed, value in moved.items() if plain.get(seed)}
 
 
-def _shuffled(method: Method) -> Method:
+def shuffled(method: Method) -> Method:
+    """``method`` with its mask shuffled within layers."""
     return ablated(method, "shuffle")[0]
 
 
@@ -47,7 +50,7 @@ def ratio(levels: Levels, relation: Relation) -> Compare:
         for level in levels(facts, network):
             found = ratios(facts, network, level)
             for method in EARLY:
-                cells = tuple(cell_of(each, network, level) for each in (method, _shuffled(method)))
+                cells = tuple(cell_of(each, network, level) for each in (method, shuffled(method)))
                 sample = found.get(called(cells[0]))
                 yield (
                     Absent(place(network, level), cells)
@@ -106,7 +109,7 @@ def rounds_alike(levels: Levels) -> Compare:
 
     def compare(facts: Facts, network: Network) -> Iterator[Tested]:
         for level, early in product(levels(facts, network), EARLY):
-            for method in (early, _shuffled(early)):
+            for method in (early, shuffled(early)):
                 cell = cell_of(method, network, level)
                 found = facts.masks(cell, _rounded_apart)
                 yield (
@@ -125,5 +128,5 @@ def rounds_alike(levels: Levels) -> Compare:
 
 
 def _rounded_apart(record: Record) -> float:
-    kept, total = (sum(getattr(layer, name) for layer in record.layers) for name in ("kept", "total"))
+    kept, total = weights(record)
     return round(100 * (1 - _effective(record) / total), 1) - round(100 * (1 - kept / total), 1)

@@ -1,7 +1,7 @@
 """Claims about the papers' own tables, and the numbers they print of masks."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 
@@ -10,7 +10,7 @@ from bench.suites.missing_the_mark import GRID, SUITE
 from reports.weights.claims.accuracy import Check
 from reports.weights.claims.estimates import Estimate
 from reports.weights.claims.facts import Facts
-from reports.weights.claims.finding import Comparison, Finding, judged, on_printed_numbers
+from reports.weights.claims.finding import Comparison, Finding, judged, without_records
 from reports.weights.claims.relations import Relation, exactly
 from reports.weights.words import MODELS
 from results import published
@@ -20,8 +20,16 @@ NAMES = {printed: name for name, printed in MODELS.items()} | {"ResNet-18 (Modif
 """Our names of networks by the paper's."""
 
 Place = tuple[str, str, str, int]  # model, score, ablation, level
-Difference = tuple[str, Decimal]
 OnPrint = Callable[[Claim], Finding]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two printed numbers, one minus the other, in points."""
+
+    what: str
+    value: Decimal
+    said: str
 
 
 @cache
@@ -51,7 +59,11 @@ def differences(table: str, model: str, metric: str = "test_accuracy_pct", *, ba
     ]
     quoted = {row.amount: Decimal(row.value_text) for row in rows if row.reported_by == "reported"}
     own = {row.amount: Decimal(row.value_text) for row in rows if row.reported_by == "ours"}
-    return [(_what(model, amount), value - quoted[amount]) for amount, value in own.items() if value.is_finite()]
+    return [
+        Difference(_what(model, amount), value - quoted[amount], f"own {value}, quoted {quoted[amount]}")
+        for amount, value in own.items()
+        if value.is_finite()
+    ]
 
 
 def _what(model: str, amount: Decimal | None) -> str:
@@ -63,7 +75,7 @@ def printed(found: Iterable[Difference], relation: Relation) -> Check:
     found = tuple(found)
 
     def check(_facts: Facts, claim: Claim) -> Finding:
-        return on_printed_numbers(judged(claim.strength, [_exact(what, d, relation) for what, d in found]))
+        return without_records(judged(claim.strength, [_exact(each, relation) for each in found]))
 
     return check
 
@@ -73,25 +85,24 @@ def quoted(found: Iterable[Difference], pick: Callable[[Iterable[Decimal]], Deci
     found = tuple(found)
 
     def check(_facts: Facts, claim: Claim) -> Finding:
-        value = pick(d for _, d in found)
-        what = next(what for what, d in found if d == value)
-        said = ", ".join(f"{d:.1f}" for _, d in found)
-        return on_printed_numbers(
-            judged(claim.strength, [_exact(what, value, exactly(claim.value or 0.0))], measured=said)
-        )
+        value = pick(each.value for each in found)
+        chosen = next(each for each in found if each.value == value)
+        said = ", ".join(f"{each.value:.1f}" for each in found)
+        return without_records(judged(claim.strength, [_exact(chosen, exactly(claim.value or 0.0))], measured=said))
 
     return check
 
 
-def _exact(what: str, difference: Decimal, relation: Relation) -> Comparison:
-    return Comparison(what=what, sides=("printed",), estimate=Estimate(float(difference)), relation=relation, digits=1)
+def _exact(one: Difference, relation: Relation) -> Comparison:
+    estimate = Estimate(float(one.value))
+    return Comparison(what=one.what, sides=(one.said,), estimate=estimate, relation=relation, digits=1)
 
 
 def also_printed(check: Check, on_print: OnPrint) -> Check:
     """``check``, and beside it the same claim on the numbers that the paper prints."""
-    return lambda facts, claim: replace(check(facts, claim), on_print=on_printed_numbers(on_print(claim)))
+    return lambda facts, claim: replace(check(facts, claim), on_print=without_records(on_print(claim)))
 
 
 def turned(found: Iterable[Difference]) -> list[Difference]:
     """The same differences, the quoted number minus the paper's own."""
-    return [(what, -difference) for what, difference in found]
+    return [replace(each, value=-each.value) for each in found]

@@ -125,7 +125,4 @@ def equal(margin: float, rounding: float = 0.0) -> Relation:
 def exactly(value: float) -> Relation:
     """An exact number is ``value``."""
 
-    def says(found: Estimated, alpha: float) -> Says:
-        return Says.YES if abs(found.value - value) < _EXACT else Says.NO
-
-    return Relation(f"= {value:g}", says)
+    return Relation(f"= {value:g}", lambda found, _alpha: Says.YES if abs(found.value - value) < _EXACT else Says.NO)

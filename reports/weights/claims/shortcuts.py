@@ -86,6 +86,6 @@ def _empty(record: Record) -> list[Layer]:
 
 
 def _outputs(record: Record, shortcut: Layer) -> int:
-    """Output channels of a shortcut of a bottleneck: as many as the 1x1 convolution before it has, a quarter of them in."""
+    """Output channels of a bottleneck's shortcut: those of the 1x1 convolution before it, into which a quarter go."""
     before = record.layers[record.layers.index(shortcut) - 1]
     return 2 * isqrt(before.total)
