@@ -1,0 +1,122 @@
+"""Activations computed anew instead of being kept, for gradients of first and second order."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import Function
+
+from pruning.scores.buffers import Buffers
+
+Forward = Callable[..., Tensor]
+
+
+@contextmanager
+def computed_anew(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Inside, each of ``modules`` keeps what it is given and nothing else, and runs again when a gradient comes by.
+
+    Those within another do so in turn. They must turn tensors into one new tensor. Random draws are those of the first
+    time, and so is what they find in their buffers, which they write to only once.
+    """
+    own = [(module, module.__dict__.get("forward")) for module in modules]
+    try:
+        for module, _ in own:
+            module.forward = _kept_small(module, module.forward)
+        yield
+    finally:
+        for module, forward in own:
+            module.__dict__.pop("forward")
+            if forward is not None:
+                module.__dict__["forward"] = forward
+
+
+def _kept_small(module: nn.Module, forward: Forward) -> Forward:
+    def run(*given: Tensor) -> Tensor:
+        again = _Again(module, forward, given)
+        return _Forward.apply(again, len(given), *given, *module.parameters())  # type: ignore[no-any-return]
+
+    return run
+
+
+class _Again:
+    """A module's forward pass as it was the first time."""
+
+    def __init__(self, module: nn.Module, forward: Forward, given: Sequence[Tensor]) -> None:
+        self.module, self.forward = module, forward
+        self.devices = [tensor.device for tensor in given if tensor.is_cuda]
+        self.buffers = Buffers.of(module)
+        self.random = torch.get_rng_state(), [torch.cuda.get_rng_state(device) for device in self.devices]
+
+    def __call__(self, *given: Tensor) -> Tensor:
+        left = Buffers.of(self.module)
+        with torch.random.fork_rng(devices=self.devices):
+            torch.set_rng_state(self.random[0])
+            for device, state in zip(self.devices, self.random[1], strict=True):
+                torch.cuda.set_rng_state(state, device)
+            self.buffers.put_back()
+            try:
+                return self.forward(*given)
+            finally:
+                left.put_back()
+
+
+class _Forward(Function):
+    """given, parameters -> what the module makes of them."""
+
+    @staticmethod
+    def forward(ctx: Any, again: _Again, number: int, *tensors: Tensor) -> Tensor:
+        ctx.again, ctx.number = again, number
+        ctx.save_for_backward(*tensors)
+        return again.forward(*tensors[:number])
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Any:
+        wanted = ctx.needs_input_grad[2:]
+        slopes = iter(_Backward.apply(ctx.again, ctx.number, wanted, slope, *ctx.saved_tensors))
+        return None, None, *(next(slopes) if wants else None for wants in wanted)
+
+
+class _Backward(Function):
+    """The slope of the result, given, parameters -> the slopes of those given and parameters that are wanted."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, again: _Again, number: int, wanted: Sequence[bool], slope: Tensor, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        ctx.again, ctx.number, ctx.wanted = again, number, wanted
+        ctx.save_for_backward(slope, *tensors)
+        return _slopes(again, number, wanted, slope, tensors, create_graph=False)[1]
+
+    @staticmethod
+    def backward(ctx: Any, *along: Tensor) -> Any:
+        slope, *tensors = ctx.saved_tensors
+        slope = slope.detach().requires_grad_()
+        inputs, slopes = _slopes(ctx.again, ctx.number, ctx.wanted, slope, tensors, create_graph=True)
+        pairs = [pair for pair in zip(slopes, along, strict=True) if pair[0].requires_grad]
+        second = iter(
+            torch.autograd.grad(
+                [pair[0] for pair in pairs],
+                [slope, *inputs],
+                [pair[1] for pair in pairs],
+                allow_unused=True,
+                materialize_grads=True,
+            )
+        )
+        return None, None, None, next(second), *(next(second) if wants else None for wants in ctx.wanted)
+
+
+def _slopes(
+    again: _Again, number: int, wanted: Sequence[bool], slope: Tensor, tensors: Sequence[Tensor], *, create_graph: bool
+) -> tuple[list[Tensor], tuple[Tensor, ...]]:
+    """The tensors that are differentiated by, cut off from the graph they came from, and their slopes."""
+    with torch.enable_grad():
+        given = [tensor.detach().requires_grad_(wants) for tensor, wants in zip(tensors[:number], wanted, strict=False)]
+        every = [*given, *tensors[number:]]
+        inputs = [tensor for tensor, wants in zip(every, wanted, strict=True) if wants]
+        result = again(*given)
+        slopes = torch.autograd.grad(
+            result, inputs, slope, create_graph=create_graph, allow_unused=True, materialize_grads=True
+        )
+    return inputs, slopes
