@@ -62,16 +62,14 @@ class Prune:
 
 @dataclass(frozen=True, kw_only=True)
 class Sparsify:
-    """Score and mask weights, in ``iterations``; momentum starts anew. ``ablation`` is one of the scores, or none."""
+    """Score and mask weights, in ``iterations``; momentum starts anew. ``ablation`` is one of the scores, or none.
+
+    The mask is kept for the ablations of masks and of the weights under them.
+    """
 
     iterations: int
     amount: Decimal
     ablation: str = "none"
-
-    @property
-    def shared(self) -> bool:
-        """Whether it takes so long that the mask is kept for the ablations of masks and weights."""
-        return self.iterations > 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,4 +219,4 @@ def initialisation(cell: Cell, protocol: Protocol) -> str:
 
 def is_shared(stage: Stage) -> bool:
     """Whether other cells of the same model, data set and seed go on from this stage."""
-    return isinstance(stage, Train | Sparsify) and stage.shared
+    return isinstance(stage, Sparsify) or (isinstance(stage, Train) and stage.shared)

@@ -8,7 +8,7 @@ from typing import Literal
 from bench.cell import BASE, Cell
 from bench.profiles import Profile
 from bench.protocol import Protocol
-from bench.suites import gradient_flow
+from bench.suites import gradient_flow, missing_the_mark
 from bench.versions import is_current
 from results.record import Record
 from results.registry import counts_over
@@ -79,7 +79,7 @@ class Evidence:
 
     def cells(self) -> Iterator[Cell]:
         """Every cell that these tables need: the profile's, and those of the user's scores."""
-        return self.profile.cells(extra_scores=self.extra_scores)
+        return self.profile.cells(extra_scores=self.extra_scores, suites=(gradient_flow.SUITE,))
 
     def missing(self) -> list[Cell]:
         """The cells of the profile that have no record."""
@@ -116,6 +116,8 @@ def gather(profile: Profile, records: Iterable[Record]) -> Evidence:
     found: dict[Setting, dict[int, Record]] = {}
     evidence = Evidence(profile, found)
     for record in records:
+        if record.cell.get("suite") == missing_the_mark.SUITE:
+            continue  # it has pages of its own
         cell = _cell(profile, record)
         if cell is None:
             evidence = replace(evidence, elsewhere=evidence.elsewhere + 1)

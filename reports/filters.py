@@ -23,8 +23,9 @@ class Removed:
 def removed(evidence: Evidence, setting: Setting) -> Removed | None:
     """The filters removed, where a score pruned and a run got far enough to count them."""
     metrics = [record.metrics for _, record in sorted(evidence.seeds(setting).items()) if record.final]
-    pruned = tuple(found.filters_pruned for found in metrics if found is not None)
-    totals = {found.filters_total for found in metrics if found is not None}
+    counts = [(found.filters_pruned, found.filters_total) for found in metrics if found is not None]
+    pruned = tuple(gone for gone, total in counts if gone is not None and total is not None)
+    totals = {total for gone, total in counts if gone is not None and total is not None}
     if setting.score == BASE or not totals:
         return None
     total = max(totals)

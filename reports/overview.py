@@ -2,17 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
-from pathlib import Path
 
 from bench import cost
 from reports.evidence import Evidence
 from reports.markdown import grid
 from reports.prices import Prices
+from reports.provenance import environments, problems
 from reports.tables import purpose_notes
 from reports.verdicts import Verdict
 from reports.views import TableView
-from results.record import Environment, Record
+from results.record import Record
 from results.registry import Registry
 
 _LISTED = 20
@@ -31,8 +30,8 @@ def page(
         _runs(evidence),
         _missing(evidence.profile.name, prices),
         _verdicts(views) if profile.comparable else "",
-        _environments(evidence),
-        _problems(registry),
+        environments(_records(evidence)),
+        problems(registry),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -96,30 +95,3 @@ def _filters(views: Iterable[TableView]) -> list[str]:
     found = {cell.setting: cell.removed for view in views for cell in view.cells() if cell.removed is not None}
     counts = Counter(removed.judgement.verdict for removed in found.values())
     return [str(counts[verdict]) for verdict in Verdict]
-
-
-def _environments(evidence: Evidence) -> str:
-    counts = Counter(_place(record.environment) for record in _records(evidence))
-    if not counts:
-        return ""
-    head = ["device", "threads", "torch", "CUDA", "Python", "commit", "source changed", "cells"]
-    rows = [[*place, str(count)] for place, count in sorted(counts.items())]
-    return f"## Environments\n\n{grid(head, rows)}"
-
-
-def _place(environment: Environment) -> tuple[str, ...]:
-    commit = "unknown" if environment.commit is None else environment.commit[:10]
-    changed = {None: "unknown", True: "**yes**", False: "no"}[environment.dirty]
-    name, threads = f"{escape(environment.device_name)} ({environment.device})", str(environment.threads)
-    return name, threads, environment.torch, environment.cuda or "none", environment.python, commit, changed
-
-
-def _problems(registry: Registry) -> str:
-    if not registry.problems:
-        return ""
-    lines = (f"- `{_shown(problem.path, registry.root)}`: {escape(problem.reason)}" for problem in registry.problems)
-    return "\n\n".join(["## Files that could not be read", "\n".join(sorted(lines))])
-
-
-def _shown(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name

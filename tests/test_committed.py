@@ -13,6 +13,9 @@ from reports.curves import FIGURES, figure_data, to_csv
 from reports.evidence import gather
 from reports.pages import pages
 from reports.readme import update
+from reports.weights import evidence as weights
+from reports.weights import series
+from reports.weights.pages import FOLDER, drawings, shown
 from results.registry import Registry, default_root
 
 README = Path(__file__).parents[1] / "README.md"
@@ -51,12 +54,15 @@ def test_every_record_comes_from_committed_code(records):
         assert record.environment.dirty is False, record.key
 
 
-def test_exactly_as_many_filters_are_gone_as_the_rule_says(records):
+def test_exactly_as_many_filters_or_weights_are_gone_as_the_rule_says(records):
     for record in records:
-        if record.metrics is None or record.cell["amount"] is None or record.protocol["total"] != "exact":
+        metrics = record.metrics
+        if metrics is None or record.cell["amount"] is None or record.protocol["total"] != "exact":
             continue
-        exact = Fraction(str(record.cell["amount"])) * record.metrics.filters_total + Fraction(1, 2)
-        assert record.metrics.filters_pruned == floor(exact), record.key
+        total, pruned = metrics.filters_total, metrics.filters_pruned
+        if record.cell["granularity"] == "weights":
+            total, pruned = metrics.weights_total, metrics.weights_pruned
+        assert pruned == floor(Fraction(str(record.cell["amount"])) * total + Fraction(1, 2)), record.key
 
 
 def test_the_rendered_reports_are_those_of_the_registry(registry, records):
@@ -71,6 +77,10 @@ def test_the_rendered_reports_are_those_of_the_registry(registry, records):
         assert {path.stem for path in (folder / "figures").glob("*.svg")} == {data.spec.name for data in drawn}, how
         for data in drawn:
             assert (folder / "figures" / f"{data.spec.name}.csv").read_text(encoding="utf-8") == to_csv(data), how
+        second = weights.gather(get(name), registry.records(name))
+        found = {drawn.stem: series.to_csv(drawn) for drawn in drawings(second) if not drawn.empty}
+        beside = {path.stem: path.read_text(encoding="utf-8") for path in (folder / FOLDER).glob("*.csv")}
+        assert beside == (found if shown(second) else {}), how
 
 
 def test_the_table_of_the_readme_is_that_of_the_registry(registry):

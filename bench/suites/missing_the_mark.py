@@ -173,7 +173,8 @@ def _figures() -> Iterator[Figure]:
         name: str, lenet: str | None, modified: str | None, title: str, axis: str, panels: Iterable[Panel]
     ) -> Iterator[Figure]:
         """The figure of the main networks, and its replicas in appendices K and L."""
-        places = ((name, _MAIN), (lenet, (LENET,)), (modified, (MODIFIED,)))
+        main = _MAIN if axis in ("sparsity", "iteration") else (*_MAIN, RESNET50)
+        places = ((name, main), (lenet, (LENET,)), (modified, (MODIFIED,)))
         panels = tuple(panels)
         ablations = any(method.ablation != "none" for panel in panels for method in panel.methods)
         for number, networks in places:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import Function
+from torch.autograd.graph import get_gradient_edge
 
 from pruning.scores.buffers import Buffers
 
@@ -115,7 +116,7 @@ def _slopes(
         given = [tensor.detach().requires_grad_(wants) for tensor, wants in zip(tensors[:number], wanted, strict=False)]
         every = [*given, *tensors[number:]]
         inputs = [tensor for tensor, wants in zip(every, wanted, strict=True) if wants]
-        result = again(*given)
+        result = get_gradient_edge(again(*given))  # what the module makes, without its numbers
         slopes = torch.autograd.grad(
             result, inputs, slope, create_graph=create_graph, allow_unused=True, materialize_grads=True
         )

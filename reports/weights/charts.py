@@ -24,10 +24,26 @@ def _networks(figure: Figure, evidence: Evidence) -> Iterator[Network]:
 
 
 def _panels(figure: Figure) -> tuple[Panel, ...]:
-    """The paper shows the paths of all methods in one panel, the shuffled over the unmodified mask."""
-    if figure.axis != "paths":
+    """The panels as they are drawn: of paths the paper shows all methods in one, the shuffled over the unmodified mask.
+
+    A method that prunes at the iteration on the axis does not do so at initialisation, as its label says.
+    """
+    if figure.axis == "paths":
+        methods = (replace(panel.methods[0], label=panel.title) for panel in figure.panels)
+        return (Panel(title="", methods=tuple(methods)),)
+    if figure.axis != "iteration":
         return figure.panels
-    return (Panel(title="", methods=tuple(replace(panel.methods[0], label=panel.title) for panel in figure.panels)),)
+    return tuple(
+        Panel(
+            title=_anywhere(panel.title),
+            methods=tuple(replace(method, label=_anywhere(method.label)) for method in panel.methods),
+        )
+        for panel in figure.panels
+    )
+
+
+def _anywhere(label: str) -> str:
+    return label.replace(" at initialisation", "")
 
 
 def _chart(figure: Figure, panel: Panel, network: Network, evidence: Evidence) -> Chart:

@@ -1,7 +1,7 @@
 """The first page of the second suite: what was run, the unpruned networks, the sparsity ranges, what is missing."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from bench import cost
 from bench.cell import Cell, level_amount
@@ -130,25 +130,23 @@ def _missing(evidence: Evidence) -> str:
     missing = evidence.missing()
     if not missing:
         return ""
-    profile = evidence.profile
-    found = prices(evidence, missing)
+    profile, found = evidence.profile, prices(evidence, missing)
     rows = []
-    for network, protocol in words.networks(profile).items():
-        own = [cell for cell in missing if cell.model == network.model]
-        seconds = sum(found.seconds(cell) for cell in own)
-        takes = cost.duration(seconds) if protocol.epochs else "no training"
-        if own:
-            rows.append([words.title(network), str(len(own)), takes, f"`{missing_command(profile, network)}`"])
-    whole = cost.duration(cost.total(found.estimates).seconds)
-    takes = f"takes about {whole} on {found.device}, one cell after the other" if found.estimates else "is not trained"
-    said = f"What is missing or failed {takes}: `{missing_command(profile)}`"
+    for network in words.networks(profile):
+        if own := [cell for cell in missing if cell.model == network.model]:
+            seconds = sum(found.seconds(cell) for cell in own)
+            command = f"`{missing_command(profile, network)}`"
+            rows.append([words.title(network), str(len(own)), cost.duration(seconds), command])
+    said = (
+        f"What is missing or failed takes about {cost.duration(cost.total(found.estimates).seconds)} "
+        f"on {found.device}, one cell after the other: `{missing_command(profile)}`"
+    )
     return f"## Missing cells\n\n{said}\n\n{grid(['network', 'cells', 'time', 'command'], rows)}"
 
 
-def prices(evidence: Evidence, missing: list[Cell]) -> Prices:
-    """What ``missing`` cells will take where they are trained, on the device that most of the records come from."""
+def prices(evidence: Evidence, missing: Sequence[Cell]) -> Prices:
+    """What ``missing`` cells will take on the device that most of the records come from, on a GPU without any."""
     records = [record for seeds in evidence.records.values() for record in seeds.values()]
     kinds = Counter(record.environment.device.partition(":")[0] for record in records).most_common(1)
     device = kinds[0][0] if kinds else "cuda"
-    trained = [cell for cell in missing if evidence.profile.protocol_of(cell).epochs]
-    return Prices(device, cost.estimates(trained, evidence.profile, records if trained else [], device))
+    return Prices(device, cost.estimates(missing, evidence.profile, records, device))

@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.profiles import Profile
 from bench.suites.missing_the_mark import FIGURES, SUITE, Figure
 from reports.tables import Linker
-from reports.weights import figures, overview, words
+from reports.weights import claims, figures, overview, tables, words
 from reports.weights.captions import caption, lacking
 from reports.weights.charts import drawing
 from reports.weights.evidence import Evidence
@@ -47,8 +47,6 @@ def _order(figure: Figure) -> tuple[str, int]:
 
 def pages(evidence: Evidence, link: Linker) -> dict[str, str]:
     """The Markdown of every page by its name, the overview first; ``link`` leads from a page to a record."""
-    from reports.weights import claims, tables
-
     found = {
         f"{SUITE}_claims": claims.page(evidence),
         f"{SUITE}_tables": tables.page(evidence),

@@ -99,6 +99,8 @@ def _ticks(axis: "Axes", kind: str, chart: Chart) -> None:
     if kind == "iteration":
         axis.xaxis.set_major_locator(MaxNLocator(7))
         axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1000:g}K" if x else "0"))
+        last = max(run.x for run in chart.runs)
+        axis.set_xlim(-0.04 * last, 1.04 * last)
     if found := axes.ticks(kind, chart):
         axis.set_xticks([x for x, _ in found], [name for _, name in found], rotation=90 if len(found) > 8 else 0)
         axis.set_xlim(found[0][0] - 0.6, found[-1][0] + 0.6)

@@ -260,7 +260,7 @@ def test_a_mask_that_needs_no_images_asks_for_none(tmp_path):
         run(tmp_path, Method(label="", score="snip").cell(unseen, SEVENTH, 0), using=using)
 
 
-def test_a_mask_that_took_many_iterations_is_there_for_its_ablations(tmp_path):
+def test_a_mask_is_there_for_its_ablations(tmp_path):
     """And they come out as they would without it."""
     plain = run(tmp_path, cell("synflow", rounds=3))
     for name in ("shuffle", "reinit"):

@@ -78,7 +78,7 @@ def test_ablations_of_scores_make_another_mask_and_the_others_alter_it():
     assert plan(both, PROTOCOL, IMAGES)[4:6] == [mask(), altered("shuffle", 6)]
 
 
-def test_a_mask_of_many_iterations_is_shared_with_its_ablations():
+def test_a_mask_is_shared_with_its_ablations():
     iterative = replace(SNIP, score="synflow", rounds=100)
     shuffled = replace(iterative, ablation="shuffle")
     assert [is_shared(stage) for stage in plan(iterative, PROTOCOL, IMAGES)] == [True, *[False] * 4]
@@ -130,12 +130,11 @@ def test_weights_of_the_other_suite_are_refused():
         plan(replace(SNIP, suite="gradient_flow"), PROTOCOL, IMAGES)
 
 
-def test_others_go_on_from_the_last_dense_stage_alone():
+def test_others_go_on_from_the_last_dense_stage_and_from_the_mask():
     for cell in (AFTER, replace(SNIP, at=6), replace(AFTER, rewind=6)):
         stages = plan(cell, PROTOCOL, IMAGES)
         (cut,) = (number for number, stage in enumerate(stages) if isinstance(stage, Sparsify))
-        assert [is_shared(stage) for stage in stages] == [number == cut - 1 for number in range(len(stages))]
-    assert not any(is_shared(stage) for stage in plan(SNIP, PROTOCOL, IMAGES))
+        assert [is_shared(stage) for stage in stages] == [number in (cut - 1, cut) for number in range(len(stages))]
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,12 @@ def lacking(absent: Sequence[Absent], evidence: Evidence) -> str:
     few = len(evidence.profile.seeds) < 2 and len(never) < len(cells)
     parts = (
         *(f"{', '.join(names)} {reason}" for reason, names in _reasons(absent).items()),
-        *(f"{len(each)} runs {state}: {pattern(each)}" for state, each in states.items() if each),
-        f"{len(broken)} cells with runs that diverged: {pattern(broken)}" if broken else "",
+        *(
+            f"{len(each)} run{'s' if len(each) > 1 else ''} {state}: {pattern(each)}"
+            for state, each in states.items()
+            if each
+        ),
+        f"runs diverged: {pattern(broken)}" if broken else "",
         f"not in profile {evidence.profile.name}: {pattern(never)}" if never else "",
         "the profile has one seed, and a comparison needs two" if few else "",
     )

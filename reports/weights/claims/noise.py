@@ -2,12 +2,13 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cache
-from statistics import median, variance
+from math import sqrt
+from statistics import median, stdev
 from typing import TypeVar
 
 from scipy.stats import chi2
 
-from reports.verdicts import Spread, pooled
+from reports.verdicts import Spread
 
 K = TypeVar("K", bound=Hashable)
 
@@ -22,18 +23,23 @@ def shared(samples: Mapping[K, Sequence[float]]) -> dict[K, Spread]:
     the median), as where some runs break down, stands for itself. One in which nothing varies, as at chance level, is
     not pooled and takes the spread of the others.
     """
-    varying = {key: variance(sample) for key, sample in samples.items() if len(sample) > 1 and variance(sample) > 0}
+    found = {key: Spread(stdev(sample), len(sample) - 1) for key, sample in samples.items() if len(sample) > 1}
+    varying = {key: spread for key, spread in found.items() if spread.sd > 0}
     if not varying:
-        freedom = sum(len(sample) - 1 for sample in samples.values() if sample)
+        freedom = sum(spread.df for spread in found.values())
         return dict.fromkeys(samples, Spread(0.0, freedom)) if freedom else {}
-    typical = median(varying[key] / _share(0.5, len(samples[key]) - 1) for key in varying)
-    far = {key for key in varying if varying[key] > typical * _share(_FAR, len(samples[key]) - 1)}
-    others = pooled([samples[key] for key in varying if key not in far])
-    found = {key: pooled([samples[key]]) if key in far else others for key in samples}
-    return {key: spread for key, spread in found.items() if spread is not None}
+    typical = median(spread.sd**2 / _share(0.5, spread.df) for spread in varying.values())
+    far = {key for key, spread in varying.items() if spread.sd**2 > typical * _share(_FAR, spread.df)}
+    others = _pool([spread for key, spread in varying.items() if key not in far])
+    return {key: varying[key] if key in far else others for key in samples}
+
+
+def _pool(spreads: Sequence[Spread]) -> Spread:
+    df = sum(spread.df for spread in spreads)
+    return Spread(sqrt(sum(spread.sd**2 * spread.df for spread in spreads) / df), df)
 
 
 @cache
-def _share(probability: float, freedom: int) -> float:
+def _share(probability: float, freedom: float) -> float:
     """The quantile of an estimated variance over the true one."""
     return float(chi2.ppf(probability, freedom)) / freedom

@@ -54,7 +54,16 @@ def notes(evidence: Evidence, left_out: int) -> Iterator[str]:
 
 
 def networks(evidence: Evidence) -> Iterator[str]:
-    """Data that stand in for the paper's, and highest matching sparsities that the paper does not name."""
+    """Networks whose highest matching sparsity the paper does not name, and those on other data than the paper's."""
+    yield from other_data(evidence)
+    here = [each for each in words.networks(evidence.profile) if each.model in ("lenet300_100", "resnet18_modified")]
+    if here:
+        said = ", ".join(f"{words.model(network)} {percent(highest(network))}" for network in here)
+        yield f"Highest matching sparsities that stand in for such as the paper does not name: {said}."
+
+
+def other_data(evidence: Evidence) -> Iterator[str]:
+    """Which networks are on other data than the paper's, and what that does to their masks."""
     usual = {network.model: network.dataset for network in words.networks(PROFILES["paper"])}
     here = words.networks(evidence.profile)
     if swapped := [network for network in here if usual.get(network.model, network.dataset) != network.dataset]:
@@ -63,6 +72,3 @@ def networks(evidence: Evidence) -> Iterator[str]:
             "magnitude, SynFlow and random scores depend on no image, so theirs are of the paper's kind. Those by SNIP "
             "and GraSP are scored on other images; they are held against the printed numbers as if that did not matter."
         )
-    if supposed := [network for network in here if network.model in ("lenet300_100", "resnet18_modified")]:
-        said = ", ".join(f"{words.model(network)} {percent(highest(network))}" for network in supposed)
-        yield f"Highest matching sparsities that stand in for such as the paper does not name: {said}."

@@ -34,7 +34,7 @@ def page(evidence: Evidence) -> str | None:
         found = tuple(each for each in found if each.finding.on_records and each.finding.comparisons)
     groups = _groups(found)
     parts = (
-        "# Claims",
+        "# Pruning at initialisation: claims",
         "What Frankle, Dziugaite, Roy and Carbin (2021) say, evaluated on the records of this profile.",
         *words.standing(evidence.profile),
         _summary(groups),

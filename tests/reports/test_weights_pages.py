@@ -1,0 +1,206 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from bench.profiles import PROFILES, get
+from bench.suites import missing_the_mark as suite
+from reports.pages import render
+from reports.weights import overview, pages, words
+from results.registry import Registry
+
+from .weights_records import LENET, RESNET, base, evidence, figure, full, pruned, record
+
+OWN = ("missing_the_mark", "missing_the_mark_figures")
+
+
+def nowhere(_record):
+    return None
+
+
+class _Targets(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.links, self.ids = [], set()
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.links += [values[name] for name in ("href", "src") if name in values]
+        self.ids |= {values["id"]} if "id" in values else set()
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """The folder of a profile's report of its whole second suite, but for most of its figures, rendered once."""
+    root, done = tmp_path_factory.mktemp("suite"), {}
+
+    def build(name):
+        if name not in done:
+            registry = Registry(root / "runs")
+            for each in full(name):
+                registry.put(each)
+            done[name] = render(name, registry, root / "rendered").parent
+        return done[name]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "FIGURES", tuple(figure(name) for name in ("3", "4", "5", "K.1", "K.3", "L.1", "L.2")))
+        yield build
+
+
+@pytest.mark.parametrize("name", ["demo", "masks"])
+def test_pages_are_beside_those_of_the_first_suite_where_it_is_there(rendered, name):
+    folder = rendered(name)
+    first = {"index", "table1", "table2", "table3", "figures"} if name == "demo" else {"index"}
+    found = {path.stem for path in folder.glob("*.md")}
+    assert first | set(OWN) <= found
+    assert all(page in first or page.startswith("missing_the_mark") for page in found)
+    drawn = {path.stem for path in (folder / pages.FOLDER).glob("*.svg")}
+    assert drawn == ({"figure_k1", "figure_k3"} if name == "demo" else {"figure05"})
+
+
+@pytest.mark.parametrize("name", ["demo", "masks"])
+def test_links_lead_somewhere(rendered, name):
+    folder = rendered(name)
+    for page in (folder / f"{stem}.md" for stem in ("index", *OWN)):
+        targets = re.findall(r"\]\(([^)]+)\)", page.read_text())
+        assert [target for target in targets if not (folder / target.partition("#")[0]).is_file()] == []
+    found = _Targets()
+    found.feed((folder / "index.html").read_text())
+    inner = {link[1:] for link in found.links if link.startswith("#")}
+    assert set(OWN) <= inner <= found.ids
+    assert [link for link in found.links if not link.startswith("#") and not (folder / link).is_file()] == []
+
+
+def test_rendering_the_same_records_again_changes_no_file(rendered):
+    folder = rendered("demo")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    render("demo", Registry(folder.parents[1] / "runs"), folder.parent)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_profile_without_records_of_this_suite_says_nothing_of_it(registry, tmp_path):
+    folder = render("mini", registry, tmp_path / "out").parent
+    assert [path for path in folder.rglob("*") if "missing_the_mark" in path.name] == []
+    assert "missing_the_mark" not in (folder / "index.html").read_text()
+
+
+def test_a_profile_of_nothing_else_shows_what_is_missing(registry, tmp_path):
+    folder = render("masks", registry, tmp_path / "out").parent
+    index = (folder / "index.md").read_text()
+    assert index.startswith("# Report of profile masks\n\nMasks of the second paper at initialisation")
+    assert "- [Pruning at initialisation](missing_the_mark.md)" in index
+    text = (folder / "missing_the_mark.md").read_text()
+    assert "| all |  | 204 | 0 | 0 | 0 | 204 |" in text
+    assert "one cell after the other: `python -m bench run --profile masks --suite missing_the_mark --missing`" in text
+    assert (
+        "- Figure 5: ResNet-20 on CIFAR-10: missing: all 15 runs. "
+        in (folder / "missing_the_mark_figures.md").read_text()
+    )
+    assert not (folder / pages.FOLDER).exists()
+
+
+def test_files_that_cannot_be_read_are_named_on_the_first_page(registry, tmp_path):
+    (registry.root / "masks").mkdir(parents=True)
+    (registry.root / "masks" / "broken.json").write_text("{")
+    folder = render("masks", registry, tmp_path / "out").parent
+    assert "- `masks/broken.json`: " in (folder / "index.md").read_text()
+
+
+def test_the_overview_counts_what_became_of_the_cells():
+    records = [record(base(LENET, seed), 98.0 + 0.1 * seed, profile="paper") for seed in range(3)]
+    records += [
+        record(pruned(LENET, suite.SNIP, 18, 0), None, status="diverged"),
+        record(pruned(LENET, suite.SNIP, 18, 1), status="timeout"),
+    ]
+    text = overview.page(evidence(*records), nowhere, {"Figures": "f.md"})
+    assert "- [Figures](f.md)" in text
+    row = "| LeNet-300-100 on MNIST | 40 epochs of 128 images a step, learning rate 0.1, no momentum, no weight decay, "
+    assert f"{row}all training images | 471 | 3 | 1 | 1 | 466 |" in text
+    assert "| LeNet-300-100 on MNIST | 98.10 ± 0.10 (3) | s0 s1 s2 |" in text
+    assert "| LeNet-300-100 on MNIST | open: runs are missing | open: runs are missing |" in text
+    command = "python -m bench run --profile paper --suite missing_the_mark --model lenet300_100 --missing"
+    assert re.search(rf"\| LeNet-300-100 on MNIST \| 467 \| [\d.]+ (h|min|days) \| `{command}` \|", text)
+    assert "| a processor (cpu) | 2 | 2.11.0 | none | 3.11.7 | abcdef0123 | no | 5 |" in text
+
+
+def test_the_overview_links_the_records_of_the_unpruned_networks():
+    found = evidence(record(base(LENET)), record(base(LENET, 1), None, status="diverged"))
+    text = overview.page(found, lambda each: f"{each.cell['seed']}.json", {})
+    assert "| LeNet-300-100 on MNIST | 90.00 (1) | [s0](0.json) [s1](1.json) diverged |" in text
+
+
+def test_the_overview_says_where_the_ranges_end():
+    records = [record(base(LENET), 98.0)]
+    for level in LENET.levels:
+        records.append(record(pruned(LENET, suite.RANDOM, level), 98.0 if level == 4 else 90.0))
+        records.append(record(pruned(LENET, suite.AFTER, level), 98.0))
+    text = overview.page(evidence(*records), nowhere, {})
+    assert "| LeNet-300-100 on MNIST | 59.0 %, though not at 36.0 % | 98.2 %, the highest |" in text
+    assert "at most 0.2 points below" in text
+    low = [record(base(LENET), 99.0), *records[1:]]
+    assert "| none: not even 36.0 % | none: not even 36.0 % |" in overview.page(evidence(*low), nowhere, {})
+
+
+def test_records_of_another_protocol_are_counted_and_left_out():
+    other = record(base(LENET), protocol={**PROFILES["paper"].protocol.to_dict()})
+    text = overview.page(evidence(other, record(base(LENET, 1))), nowhere, {})
+    assert "1 records are left out: of another protocol" in text
+    assert "| LeNet-300-100 on MNIST | 90.00 (1) | s1 |" in text
+
+
+def test_figures_are_in_the_order_of_the_paper(monkeypatch):
+    monkeypatch.setattr(pages, "FIGURES", suite.FIGURES)
+    names = [drawn.figure.name for drawn in pages.drawings(evidence(profile="demo"))]
+    assert names == [f"K.{number}" for number in range(1, 9)]
+    both = evidence(record(base(LENET)), record(base(RESNET)))
+    assert [drawn.figure.name for drawn in pages.drawings(both)][:4] == ["3", "4", "5", "6"]
+
+
+def test_the_page_of_figures_names_those_that_are_not_drawn(rendered):
+    text = (rendered("demo") / "missing_the_mark_figures.md").read_text()
+    assert (
+        "## Figure K.1: Accuracy of early pruning methods\n\n![Figure K.1](figures/missing_the_mark/figure_k1.svg)"
+        in text
+    )
+    assert "- Figures L.1, L.2: profile demo does not have Modified ResNet-18 on TinyImageNet." in text
+    masks = (rendered("masks") / "missing_the_mark_figures.md").read_text()
+    assert "- Figures 3, 4: profile masks runs none of it." in masks
+    assert "- Figures K.1, K.3: profile masks does not have LeNet-300-100 on MNIST." in masks
+
+
+def test_pages_say_what_their_numbers_are_not(rendered):
+    for page in OWN:
+        assert "is a demonstration" in (rendered("demo") / f"{page}.md").read_text()
+        assert "NOT COMPARABLE" not in (rendered("masks") / f"{page}.md").read_text()
+
+
+def test_departures_are_those_from_the_protocol_of_the_same_network():
+    (said,) = words.standing(get("mini"))
+    assert said == (
+        "NOT COMPARABLE: no number on this page can be held against a published one (another protocol: "
+        "LeNet-300-100 train_limit 5000 instead of all, test_limit 1000 instead of all, epochs 8 instead of 40; "
+        "ResNet-20 train_limit 5000 instead of all, test_limit 1000 instead of all, epochs 8 instead of 160, "
+        "lr_drops 4/6 instead of 80/120)."
+    )
+    assert list(words.standing(get("paper"))) == []
+    (half,) = words.standing(get("paper-bf16"))
+    assert "VGG-16 precision bf16 instead of fp32" in half
+
+
+def test_protocols_in_words():
+    every = {network.model: protocol for network, protocol in words.networks(get("paper")).items()}
+    assert words.described(every["resnet18"]) == (
+        "200 epochs of 256 images a step, learning rate 0.2, a tenth after epochs 100 and 150, momentum 0.9, "
+        "weight decay 0.0001, all training images"
+    )
+    assert words.described(words.networks(get("mini"))[next(iter(words.networks(get("mini"))))]).endswith(
+        "5,000 training images, 1,000 test images"
+    )
+    assert {words.described(protocol) for protocol in words.networks(get("masks")).values()} == {"no training"}
+
+
+def test_every_network_of_the_suite_has_a_printed_name():
+    for profile in PROFILES.values():
+        for network in words.networks(profile):
+            assert network.model in words.MODELS
+            assert network.dataset in words.DATASETS

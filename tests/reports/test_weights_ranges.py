@@ -1,0 +1,74 @@
+from dataclasses import replace
+
+import pytest
+
+from bench.suites import missing_the_mark as suite
+from reports.weights.ranges import TOLERANCE, Reach, percents, ranges, reach
+
+from .weights_records import LENET, base, evidence, pruned, record
+
+NET = replace(LENET, levels=(2, 4, 7))
+
+
+def found(random=(), after=(), dense=(98.0,)):
+    """Evidence with one accuracy a level of random pruning and of magnitude pruning after training; None is missing."""
+    records = [record(base(LENET, seed), value) for seed, value in enumerate(dense)]
+    for method, values in ((suite.RANDOM, random), (suite.AFTER, after)):
+        for level, value in zip(NET.levels, values, strict=False):
+            if value is not None:
+                records.append(record(pruned(LENET, method, level), value))
+    return evidence(*records)
+
+
+def test_ranges_end_where_accuracy_falls_below_that_of_the_unpruned_network():
+    ends = ranges(found(random=(98.1, 97.0, 96.0), after=(98.5, 97.9, 97.0)), NET)
+    assert (ends.dense, ends.tolerance) == (98.0, TOLERANCE)
+    assert (ends.trivial, ends.matching) == (Reach(2), Reach(4))
+    assert ends.matching.percent == pytest.approx(59.04)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "tolerance", "level"),
+    [(97.8, 0.2, 2), (97.79, 0.2, 0), (97.79, 0.3, 2), (98.0, 0.0, 2), (97.99, 0.0, 0)],
+)
+def test_the_tolerance_is_part_of_full_accuracy(accuracy, tolerance, level):
+    evidence = found(random=(accuracy, 10.0, 10.0))
+    assert reach(evidence, NET, suite.RANDOM, tolerance) == Reach(level)
+
+
+def test_means_over_seeds_are_compared():
+    records = [record(base(LENET, seed), 98.0 + seed) for seed in range(3)]  # 99 on average
+    records += [record(pruned(LENET, suite.RANDOM, 2, seed), 98.7 + 0.2 * seed) for seed in range(2)]  # 98.8
+    records += [record(pruned(LENET, suite.RANDOM, level), 50.0) for level in (4, 7)]
+    assert reach(evidence(*records), NET, suite.RANDOM) == Reach(2)
+    assert reach(evidence(*records), NET, suite.RANDOM, tolerance=0.1) == Reach(0)
+
+
+def test_full_accuracy_at_no_level_is_level_0():
+    nowhere = reach(found(random=(90.0, 80.0, 70.0)), NET, suite.RANDOM)
+    assert nowhere == Reach(0)
+    assert nowhere.percent == 0.0
+
+
+def test_lower_levels_that_fail_are_named_and_those_above_are_not():
+    assert reach(found(random=(97.0, 98.0, 70.0)), NET, suite.RANDOM) == Reach(4, except_at=(2,))
+
+
+def test_what_is_missing_leaves_the_end_open_only_where_it_could_move_it():
+    assert reach(found(random=(98.0, 98.0, None)), NET, suite.RANDOM) is None
+    assert reach(found(random=(None, 98.0, 70.0)), NET, suite.RANDOM) == Reach(4)
+    assert reach(found(random=(90.0, None, 70.0)), NET, suite.RANDOM) is None
+    assert reach(found(random=(98.0, 98.0, 98.0), dense=()), NET, suite.RANDOM) is None
+    assert ranges(found(), NET).matching is None
+    assert ranges(found(dense=()), NET).dense is None
+
+
+def test_a_run_that_diverged_is_not_one_of_full_accuracy():
+    records = [record(base(LENET), 98.0)]
+    records += [record(pruned(LENET, suite.RANDOM, level), 98.0) for level in NET.levels]
+    records += [record(pruned(LENET, suite.RANDOM, 7, 1), None, status="diverged")]
+    assert reach(evidence(*records), NET, suite.RANDOM) == Reach(4)
+
+
+def test_percents_of_levels():
+    assert percents((1, 6, 18)) == "20.0, 73.8, 98.2"
