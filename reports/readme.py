@@ -12,6 +12,8 @@ from reports.quantity import Quantity, why_not_comparable
 from reports.tables import home, label, quantity_of
 from reports.verdicts import Judgement
 from reports.views import Sample
+from reports.weights import evidence as weights
+from reports.weights import readme as second
 from results.record import Record
 from results.registry import Registry
 
@@ -43,8 +45,13 @@ def block(registry: Registry) -> str:
     for record in registry.records():
         by_profile.setdefault(record.profile, []).append(record)
     shown = (profile for profile in measured(by_profile) if profile.shows_published)
-    sections = [section for profile in shown if (section := _section(profile, by_profile[profile.name]))]
+    sections = [part for profile in shown for part in _sections(profile, by_profile[profile.name])]
     return "\n\n".join(sections) or "No cell has been run yet."
+
+
+def _sections(profile: Profile, records: list[Record]) -> Iterator[str]:
+    """One for each suite that has records."""
+    yield from filter(None, (_section(profile, records), second.section(weights.gather(profile, records), RENDERED)))
 
 
 def _section(profile: Profile, records: Iterable[Record]) -> str:

@@ -47,7 +47,7 @@ class Facts:
         values = self.evidence.accuracy(cell)
         if len(values) < LEAST or self.evidence.diverged(cell):
             return None
-        return Sample(called(cell), tuple(values.values()), self._spreads[_group(cell)][cell])
+        return Sample(called(cell), tuple(values.values()), self._spread(cell))
 
     def compare(self, what: str, terms: Sequence[tuple[float, Cell]], relation: Relation) -> Tested:
         """The sum of factor times mean accuracy of cells.
@@ -79,14 +79,25 @@ class Facts:
         records = sorted(self.evidence.seeds(cell).items())
         return {seed: value(record) for seed, record in records if record.mask is not None}
 
+    def _spread(self, cell: Cell) -> Spread:
+        """Of accuracies: the cells of one network at one sparsity share theirs."""
+        group = _group(cell)
+        if group not in self._spreads:
+            values = {each: tuple(self.evidence.accuracy(each).values()) for each in self._groups[group]}
+            self._spreads[group] = shared({each: sample for each, sample in values.items() if sample})
+        return self._spreads[group][cell]
+
     @cached_property
     def _spreads(self) -> dict[Group, dict[Cell, Spread]]:
-        """Of accuracies: the cells of one network at one sparsity share theirs."""
-        groups: dict[Group, dict[Cell, tuple[float, ...]]] = {}
+        """Those that were asked for."""
+        return {}
+
+    @cached_property
+    def _groups(self) -> dict[Group, list[Cell]]:
+        groups: dict[Group, list[Cell]] = {}
         for cell in self.evidence.records:
-            if values := self.evidence.accuracy(cell):
-                groups.setdefault(_group(cell), {})[cell] = tuple(values.values())
-        return {group: shared(samples) for group, samples in groups.items()}
+            groups.setdefault(_group(cell), []).append(cell)
+        return groups
 
 
 def clean(evidence: Evidence) -> tuple[Evidence, int]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cache
-from math import sqrt
-from statistics import median, stdev
+from math import fsum, sqrt
+from statistics import fmean, median
 from typing import TypeVar
 
 from scipy.stats import chi2
@@ -23,7 +23,7 @@ def shared(samples: Mapping[K, Sequence[float]]) -> dict[K, Spread]:
     the median), as where some runs break down, stands for itself. One in which nothing varies, as at chance level, is
     not pooled and takes the spread of the others.
     """
-    found = {key: Spread(stdev(sample), len(sample) - 1) for key, sample in samples.items() if len(sample) > 1}
+    found = {key: _own(sample) for key, sample in samples.items() if len(sample) > 1}
     varying = {key: spread for key, spread in found.items() if spread.sd > 0}
     if not varying:
         freedom = sum(spread.df for spread in found.values())
@@ -32,6 +32,14 @@ def shared(samples: Mapping[K, Sequence[float]]) -> dict[K, Spread]:
     far = {key for key, spread in varying.items() if spread.sd**2 > typical * _share(_FAR, spread.df)}
     others = _pool([spread for key, spread in varying.items() if key not in far])
     return {key: varying[key] if key in far else others for key in samples}
+
+
+def _own(sample: Sequence[float]) -> Spread:
+    """In plain floats: the exact fractions of the statistics module take most of a page's time."""
+    mean, df = fmean(sample), len(sample) - 1
+    if len(set(sample)) == 1:  # whose mean may be another number, by rounding
+        return Spread(0.0, df)
+    return Spread(sqrt(fsum((value - mean) ** 2 for value in sample) / df), df)
 
 
 def _pool(spreads: Sequence[Spread]) -> Spread:
