@@ -34,9 +34,10 @@ def computed_anew(modules: Iterable[nn.Module]) -> Iterator[None]:
 
 
 def _kept_small(module: nn.Module, forward: Forward) -> Forward:
-    def run(*given: Tensor) -> Tensor:
-        again = _Again(module, forward, given)
-        return _Forward.apply(again, len(given), *given, *module.parameters())  # type: ignore[no-any-return]
+    def run(*given: Any, **options: Any) -> Any:
+        if options or not all(isinstance(part, Tensor) for part in given):
+            return forward(*given, **options)
+        return _Forward.apply(_Again(module, forward, given), len(given), *given, *module.parameters())
 
     return run
 
@@ -46,7 +47,7 @@ class _Again:
 
     def __init__(self, module: nn.Module, forward: Forward, given: Sequence[Tensor]) -> None:
         self.module, self.forward = module, forward
-        self.devices = [tensor.device for tensor in given if tensor.is_cuda]
+        self.devices = list({tensor.device for tensor in given if tensor.is_cuda})
         self.buffers = Buffers.of(module)
         self.random = torch.get_rng_state(), [torch.cuda.get_rng_state(device) for device in self.devices]
 
@@ -64,7 +65,7 @@ class _Again:
 
 
 class _Forward(Function):
-    """given, parameters -> what the module makes of them."""
+    """What the module is given, and its parameters -> what it makes of them."""
 
     @staticmethod
     def forward(ctx: Any, again: _Again, number: int, *tensors: Tensor) -> Tensor:
@@ -75,12 +76,12 @@ class _Forward(Function):
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> Any:
         wanted = ctx.needs_input_grad[2:]
-        slopes = iter(_Backward.apply(ctx.again, ctx.number, wanted, slope, *ctx.saved_tensors))
-        return None, None, *(next(slopes) if wants else None for wants in wanted)
+        slopes = _Backward.apply(ctx.again, ctx.number, wanted, slope, *ctx.saved_tensors)
+        return None, None, *_spread(slopes, wanted)
 
 
 class _Backward(Function):
-    """The slope of the result, given, parameters -> the slopes of those given and parameters that are wanted."""
+    """The slope of the result, what is given, and the parameters -> the slopes of those of them that are wanted."""
 
     @staticmethod
     def forward(
@@ -95,29 +96,28 @@ class _Backward(Function):
         slope, *tensors = ctx.saved_tensors
         slope = slope.detach().requires_grad_()
         inputs, slopes = _slopes(ctx.again, ctx.number, ctx.wanted, slope, tensors, create_graph=True)
-        pairs = [pair for pair in zip(slopes, along, strict=True) if pair[0].requires_grad]
-        second = iter(
-            torch.autograd.grad(
-                [pair[0] for pair in pairs],
-                [slope, *inputs],
-                [pair[1] for pair in pairs],
-                allow_unused=True,
-                materialize_grads=True,
-            )
-        )
-        return None, None, None, next(second), *(next(second) if wants else None for wants in ctx.wanted)
+        moving = [(ours, theirs) for ours, theirs in zip(slopes, along, strict=True) if ours.requires_grad]
+        ours, theirs = zip(*moving, strict=True)
+        first, *others = torch.autograd.grad(ours, [slope, *inputs], theirs, allow_unused=True, materialize_grads=True)
+        return None, None, None, first, *_spread(others, ctx.wanted)
 
 
 def _slopes(
     again: _Again, number: int, wanted: Sequence[bool], slope: Tensor, tensors: Sequence[Tensor], *, create_graph: bool
 ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
-    """The tensors that are differentiated by, cut off from the graph they came from, and their slopes."""
+    """The wanted ones of ``tensors``, cut off from the graph that they came from, and their slopes."""
     with torch.enable_grad():
         given = [tensor.detach().requires_grad_(wants) for tensor, wants in zip(tensors[:number], wanted, strict=False)]
-        every = [*given, *tensors[number:]]
+        every = [*given, *tensors[number:]]  # the module uses its own parameters, which are leaves
         inputs = [tensor for tensor, wants in zip(every, wanted, strict=True) if wants]
-        result = get_gradient_edge(again(*given))  # what the module makes, without its numbers
+        result = get_gradient_edge(again(*given))  # its numbers are in nobody's way
         slopes = torch.autograd.grad(
             result, inputs, slope, create_graph=create_graph, allow_unused=True, materialize_grads=True
         )
     return inputs, slopes
+
+
+def _spread(slopes: Iterable[Tensor], wanted: Sequence[bool]) -> list[Tensor | None]:
+    """None in the places that are not wanted."""
+    rest = iter(slopes)
+    return [next(rest) if wants else None for wants in wanted]

@@ -58,7 +58,8 @@ def _watched(model: nn.Module, modules: dict[nn.Module, bool]) -> Iterator[None]
         tensors = [part for part in given if isinstance(part, Tensor)]
         addresses = {part.untyped_storage().data_ptr() for part in tensors}
         new = isinstance(result, Tensor) and result.untyped_storage().data_ptr() not in addresses
-        modules[module] &= new and versions[module] == [part._version for part in tensors]
+        differentiable = isinstance(result, Tensor) and result.requires_grad
+        modules[module] &= new and differentiable and versions[module] == [part._version for part in tensors]
 
     with ExitStack() as stack:
         for module in model.modules():

@@ -79,7 +79,7 @@ class Evidence:
 
 def any_seed(cell: Cell) -> Cell:
     """``cell`` as it stands for all its seeds."""
-    return replace(cell, seed=0)
+    return replace(cell, seed=0) if cell.seed else cell
 
 
 def accuracy(record: Record) -> float | None:

@@ -198,6 +198,7 @@ def test_without_a_record_nothing_is_decided_but_what_is_printed(claim):
 # --- accuracies: a world in which a claim holds, and one in which it fails
 
 CONVOLUTIONAL = ("resnet20", "vgg16", "resnet18")
+ONE = ("resnet20",)
 LENET = ("lenet300_100",)
 MODIFIED = ("resnet18_modified",)
 GRASP_FIRST = flat(magnitude=88, snip=87, grasp=89, synflow=86)
@@ -229,106 +230,106 @@ def grasp_ablated(lower, upper):
 
 
 ACCURACY = {
-    "mm_highest_matching_sparsity_resnet20": (CONVOLUTIONAL, full_until("after", 6), full_until("after", 9)),
-    "mm_highest_matching_sparsity_vgg16": (CONVOLUTIONAL, full_until("after", 12), full_until("after", 0)),
-    "mm_highest_matching_sparsity_resnet18": (CONVOLUTIONAL, full_until("after", 15), full_until("after", 18)),
-    "mm_vgg16_snip_full_until": (CONVOLUTIONAL, full_until("snip", 4), full_until("snip", 1)),
-    "mm_vgg16_synflow_full_until": (CONVOLUTIONAL, full_until("synflow", 4), full_until("synflow", 7)),
-    "mm_vgg16_random_full_until": (CONVOLUTIONAL, full_until("random", 1), full_until("random", 4)),
-    "mm_resnet18_snip_full_until": (CONVOLUTIONAL, full_until("snip", 10), full_until("snip", 4)),
-    "mm_resnet18_synflow_full_until": (CONVOLUTIONAL, full_until("synflow", 7), full_until("synflow", 10)),
-    "mm_resnet18_random_full_until": (CONVOLUTIONAL, full_until("random", 1), full_until("random", 7)),
+    "mm_highest_matching_sparsity_resnet20": (ONE, full_until("after", 6), full_until("after", 9)),
+    "mm_highest_matching_sparsity_vgg16": (("vgg16",), full_until("after", 12), full_until("after", 0)),
+    "mm_highest_matching_sparsity_resnet18": (("resnet18",), full_until("after", 15), full_until("after", 18)),
+    "mm_vgg16_snip_full_until": (("vgg16",), full_until("snip", 4), full_until("snip", 1)),
+    "mm_vgg16_synflow_full_until": (("vgg16",), full_until("synflow", 4), full_until("synflow", 7)),
+    "mm_vgg16_random_full_until": (("vgg16",), full_until("random", 1), full_until("random", 4)),
+    "mm_resnet18_snip_full_until": (("resnet18",), full_until("snip", 10), full_until("snip", 4)),
+    "mm_resnet18_synflow_full_until": (("resnet18",), full_until("synflow", 7), full_until("synflow", 10)),
+    "mm_resnet18_random_full_until": (("resnet18",), full_until("random", 1), full_until("random", 7)),
     "mm_resnet20_resnet50_no_full_accuracy": (
-        CONVOLUTIONAL,
+        ONE,
         by_level(lambda own, _, k: 92.0 if own == "base" or (own == "random" and k < 3) else 92.0 - (k > 2)),
         by_level(lambda own, _, k: 92.0 if own == "base" else 85.0 if own == "random" else 93.0),
     ),
-    "mm_methods_beat_random": (CONVOLUTIONAL, flat(random=85, base=92), flat(random=91, base=92)),
+    "mm_methods_beat_random": (ONE, flat(random=85, base=92), flat(random=91, base=92)),
     "mm_methods_beat_random_somewhere": (
-        CONVOLUTIONAL,
+        ONE,
         by_level(lambda own, _, k: 85.0 + (own != "random" and k == 3)),
         by_level(lambda own, _, k: 85.0 - (own != "random")),
     ),
-    "mm_magnitude_after_beats_all": (CONVOLUTIONAL, flat(85, after=92, base=92), flat(91, after=90, base=92)),
-    "mm_resnet20_magnitude_best": (CONVOLUTIONAL, flat(88, magnitude=88.02), flat(88, magnitude=87)),
+    "mm_magnitude_after_beats_all": (ONE, flat(85, after=92, base=92), flat(91, after=90, base=92)),
+    "mm_resnet20_magnitude_best": (ONE, flat(88, magnitude=88.02), flat(88, magnitude=87)),
     "mm_vgg16_synflow_over_snip_until": (
-        CONVOLUTIONAL,
+        ("vgg16",),
         crossing("synflow", "snip", 11),
         crossing("snip", "synflow", 11),
     ),
-    "mm_vgg16_magnitude_gap_max": (CONVOLUTIONAL, flat(88, magnitude=87.6), flat(88, magnitude=87)),
-    "mm_vgg16_grasp_gap_max": (CONVOLUTIONAL, flat(88, grasp=87.2), flat(88, grasp=86)),
+    "mm_vgg16_magnitude_gap_max": (("vgg16",), flat(88, magnitude=87.6), flat(88, magnitude=87)),
+    "mm_vgg16_grasp_gap_max": (("vgg16",), flat(88, grasp=87.2), flat(88, grasp=86)),
     "mm_resnet18_snip_synflow_even_until": (
-        CONVOLUTIONAL,
+        ("resnet18",),
         by_level(lambda own, _, k: 88.0 + (own == "snip" and k > 7)),
         by_level(lambda own, _, k: 88.0 - (own == "snip")),
     ),
-    "mm_resnet18_magnitude_gap_max": (CONVOLUTIONAL, flat(88, magnitude=86), flat(88, magnitude=85)),
-    "mm_resnet18_grasp_gap_max": (CONVOLUTIONAL, flat(88, grasp=85.5), flat(88, grasp=85)),
-    "mm_resnet20_grasp_overtakes": (CONVOLUTIONAL, GRASP_FIRST, SNIP_FIRST),
-    "mm_resnet20_synflow_worst_extreme": (CONVOLUTIONAL, flat(88, synflow=80), flat(88, synflow=89)),
+    "mm_resnet18_magnitude_gap_max": (("resnet18",), flat(88, magnitude=86), flat(88, magnitude=85)),
+    "mm_resnet18_grasp_gap_max": (("resnet18",), flat(88, grasp=85.5), flat(88, grasp=85)),
+    "mm_resnet20_grasp_overtakes": (ONE, GRASP_FIRST, SNIP_FIRST),
+    "mm_resnet20_synflow_worst_extreme": (ONE, flat(88, synflow=80), flat(88, synflow=89)),
     "mm_resnet18_grasp_overtakes_two": (
-        CONVOLUTIONAL,
+        ("resnet18",),
         flat(magnitude=86, snip=89, grasp=88, synflow=87),
         flat(magnitude=89, snip=86, grasp=87, synflow=88),
     ),
     "mm_vgg16_same_order_extreme": (
-        CONVOLUTIONAL,
+        ("vgg16",),
         SNIP_FIRST,
         by_level(lambda own, _, k: (SNIP_ORDER if k <= 12 else list(reversed(SNIP_ORDER))).index(own) + 80.0
                  if own in SNIP_ORDER else 70.0),
     ),
     "mm_grasp_worst_matching": (
-        CONVOLUTIONAL,
-        by_level(lambda own, _, k: 88.0 + (own == "grasp") * (-1 if k <= 15 else 1) - (own == "grasp" and k < 7)),
-        by_level(lambda own, _, k: 88.0 + (own == "grasp") * (1 if k <= 5 else -1)),
+        ONE,
+        by_level(lambda own, _, k: 88.0 + (own == "grasp") * (-1 if k <= 6 else 1)),
+        by_level(lambda own, _, k: 88.0 + (own == "grasp") * (1 if k <= 6 else -1)),
     ),
     "mm_ltr_and_magnitude_after_similar": (
-        CONVOLUTIONAL,
+        ONE,
         by_level(lambda own, _, k: 92.0 if own == "base" or (own in ("after", "ltr") and k < 7) else 88.0),
         by_level(lambda own, _, k: 92.0 if own == "base" or (own == "after" and k < 7) else 86.0 + (own == "after")),
     ),
-    "mm_iterative_snip_no_change": (CONVOLUTIONAL, flat(), flat(iterative=91)),
+    "mm_iterative_snip_no_change": (ONE, flat(), flat(iterative=91)),
     "mm_iterative_snip_ablations_no_effect": (
-        CONVOLUTIONAL,
+        ONE,
         flat(),
         flat(snip_shuffle=88, snip_reinit=88, iterative_shuffle=88, iterative_reinit=88),
     ),
-    "mm_gap_worst_best_resnet20": (CONVOLUTIONAL, flat(88, grasp=87.2), flat(88, grasp=86)),
-    "mm_gap_worst_best_vgg16": (CONVOLUTIONAL, flat(88, grasp=86.8), flat(88, grasp=86)),
-    "mm_gap_worst_best_resnet18": (CONVOLUTIONAL, flat(88, grasp=86), flat(88, grasp=85)),
-    "mm_grasp_never_best_at_highest_matching": (CONVOLUTIONAL, SNIP_FIRST, GRASP_FIRST),
+    "mm_gap_worst_best_resnet20": (ONE, flat(88, grasp=87.2), flat(88, grasp=86)),
+    "mm_gap_worst_best_vgg16": (("vgg16",), flat(88, grasp=86.8), flat(88, grasp=86)),
+    "mm_gap_worst_best_resnet18": (("resnet18",), flat(88, grasp=86), flat(88, grasp=85)),
+    "mm_grasp_never_best_at_highest_matching": (ONE, SNIP_FIRST, GRASP_FIRST),
     "mm_data_free_methods_competitive": (
-        CONVOLUTIONAL, flat(88, synflow=87.8, magnitude=80), flat(88, synflow=87, magnitude=87)
+        ONE, flat(88, synflow=87.8, magnitude=80), flat(88, synflow=87, magnitude=87)
     ),
     "mm_shuffle_maintains": (
-        CONVOLUTIONAL,
+        ONE,
         flat(),
         flat(magnitude_shuffle=88, snip_shuffle=88, grasp_shuffle=88, synflow_shuffle=88),
     ),
-    "mm_shuffle_hurts_magnitude_after": (CONVOLUTIONAL, flat(after_shuffle=89), flat(after_shuffle=91)),
+    "mm_shuffle_hurts_magnitude_after": (ONE, flat(after_shuffle=89), flat(after_shuffle=91)),
     "mm_reinit_maintains": (
-        CONVOLUTIONAL,
+        ONE,
         flat(),
         flat(magnitude_reinit=88, snip_reinit=92, grasp_reinit=88, synflow_reinit=88),
     ),
-    "mm_reinit_hurts_magnitude_after": (CONVOLUTIONAL, flat(after_reinit=89), flat(after_reinit=91)),
+    "mm_reinit_hurts_magnitude_after": (ONE, flat(after_reinit=89), flat(after_reinit=91)),
     "mm_invert_hurts_magnitude_snip_synflow": (
-        CONVOLUTIONAL,
+        ONE,
         flat(magnitude_invert=60, snip_invert=70, synflow_invert=50),
         flat(magnitude_invert=91, snip_invert=91, synflow_invert=91),
     ),
-    "mm_grasp_invert_no_change": (CONVOLUTIONAL, flat(), flat(grasp_invert=80)),
-    "mm_abs_grasp_improves": (CONVOLUTIONAL, flat(abs_grasp=91), flat(abs_grasp=89)),
+    "mm_grasp_invert_no_change": (ONE, flat(), flat(grasp_invert=80)),
+    "mm_abs_grasp_improves": (ONE, flat(abs_grasp=91), flat(abs_grasp=89)),
     "mm_unit_variance_no_effect_others": (
-        CONVOLUTIONAL,
+        ONE,
         flat(magnitude_unit_variance=85),
         flat(**{f"{each}_{name}": 88 for each in ("snip", "grasp", "synflow")
                 for name in ("unit_variance", "unit_variance_score")}),
     ),
-    "mm_synflow_shuffle_improves_extreme": (CONVOLUTIONAL, flat(synflow_shuffle=91), flat(synflow_shuffle=89)),
+    "mm_synflow_shuffle_improves_extreme": (ONE, flat(synflow_shuffle=91), flat(synflow_shuffle=89)),
     "mm_resnet20_after_ablation_full_until": (
-        CONVOLUTIONAL,
+        ONE,
         by_level(lambda own, _, k: 92.0 if own == "base" or k <= 3 else 88.0),
         by_level(lambda own, _, k: 92.0 if own == "base" or k <= 8 else 88.0),
     ),
@@ -345,7 +346,7 @@ ACCURACY = {
     "mm_after_grasp_limited_effect": (
         CONVOLUTIONAL,
         lambda cell: 90.0
-        + (cell.ablation == "shuffle") * ((cell.model == "vgg16") - (cell.model == "resnet18" and cell.level > 9)),
+        + (cell.ablation == "shuffle") * ((cell.model == "vgg16") - (cell.model == "resnet18")),
         lambda cell: 90.0 + (cell.ablation != "none") * (1 if cell.model != "vgg16" else -1),
     ),
     "mm_after_synflow_mixed": (
@@ -390,8 +391,7 @@ SNIP_ORDER = ["synflow", "grasp", "magnitude", "snip"]
 
 @pytest.mark.parametrize(("claim", "outcome"), [(claim, side) for claim in ACCURACY for side in (HOLDS, FAILS)])
 def test_claims_about_accuracies(claim, outcome):
-    models, holds, fails = ACCURACY[claim]
-    wanted = [model for model in models if model in claim] or models
+    wanted, holds, fails = ACCURACY[claim]
     found = check(claim, world(holds if outcome is HOLDS else fails, *wanted))
     assert found.outcome == outcome, (found.share, found.measured)
     assert found.measured
@@ -399,12 +399,14 @@ def test_claims_about_accuracies(claim, outcome):
 
 def test_no_method_is_first_everywhere():
     first = ["magnitude", "snip", "grasp", "synflow"]
-    each_once = by_level(lambda own, _, k: 90.0 + 2 * (own == first[k % 4]))
     claim = "mm_no_single_sota"
-    assert check(claim, world(each_once, "vgg16")).outcome == HOLDS
-    snip = check(claim, world(SNIP_FIRST, *CONVOLUTIONAL))
-    assert snip.outcome == HOLDS or snip.share.startswith("1 of 1")  # the others may be first on ResNet-50
-    assert {each.what for each in snip.absent} == {"ResNet-50"}
+    each_once = check(claim, world(by_level(lambda own, _, k: 90.0 + 2 * (own == first[k % 4])), *CONVOLUTIONAL))
+    assert (each_once.outcome, each_once.share) == (HOLDS, "4 of 4")
+    assert {each.what for each in each_once.absent} == {"ResNet-50"}
+    one = check(claim, world(SNIP_FIRST, *CONVOLUTIONAL))
+    assert (one.outcome, one.share) == (FAILS, "1 of 4, 3 contrary")
+    some = check(claim, world(SNIP_FIRST, "vgg16"))  # the other networks may show it of the other methods
+    assert [each.what.partition(":")[0] for each in some.comparisons] == ["SNIP"]
 
 
 # --- pruning later
@@ -460,8 +462,7 @@ LATER = {
     ),
     "mm_grasp_after_only_shuffle_sensitive": (
         lambda cell: 90.0 - 0.5 * (cell.score == "grasp" and cell.ablation == "shuffle" and cell.model != "resnet20"),
-        lambda cell: 90.0 + 2 * (cell.ablation != "none") - 4 * (cell.ablation != "none" and cell.model != "resnet20")
-        + 6 * (cell.ablation == "shuffle" and cell.model == "vgg16" and cell.at != END),
+        flat(grasp_shuffle=92, grasp_reinit=92, grasp_end_shuffle=92, grasp_end_reinit=92),
     ),
     "mm_synflow_reinit_lower_after": (flat(synflow_reinit=88, synflow_end_reinit=88),
                                       flat(synflow_reinit=91, synflow_end_reinit=91)),
@@ -475,13 +476,21 @@ LATER = {
 }  # fmt: skip
 
 
+DIFFER = (
+    "mm_vgg16_shuffle_over_reinit",
+    "mm_grasp_after_only_shuffle_sensitive",
+    "mm_synflow_shuffle_improves_alongside",
+)
+"""Claims that say something else of one network than of another."""
+
+
 @pytest.mark.parametrize(("claim", "outcome"), [(claim, side) for claim in LATER for side in (HOLDS, FAILS)])
 def test_claims_about_pruning_later(claim, outcome):
     holds, fails = LATER[claim]
-    wanted = [model for model in CONVOLUTIONAL if claim.endswith(model)] or CONVOLUTIONAL
+    wanted = [model for model in CONVOLUTIONAL if claim.endswith(model)] or (CONVOLUTIONAL if claim in DIFFER else ONE)
     found = check(claim, world(holds if outcome is HOLDS else fails, *wanted))
-    if claim == "mm_grasp_after_only_shuffle_sensitive" and outcome is FAILS:
-        assert found.outcome in (FAILS, MIXED), found.share
+    if found.share.startswith("1 of 4 parts"):  # where shuffling does not lower, it does not lower by much
+        assert (claim, outcome, found.outcome) == ("mm_grasp_after_only_shuffle_sensitive", FAILS, MIXED)
     else:
         assert found.outcome == outcome, (found.share, found.measured)
 
@@ -517,7 +526,7 @@ def test_diverged_runs_of_vgg19():
     claim = "mm_snip_vgg19_diverged_runs"
     assert check(claim, runs(2)).outcome == HOLDS
     assert check(claim, runs(2)).measured == "2 of 3 runs diverged"
-    assert check(claim, runs(0)).outcome == UNDECIDED  # 0 of 3 is not shown to be other than 3 of 5
+    assert check(claim, runs(0)).reason == "0 of 3 is not shown to be other than 3 of 5"
     assert check(claim, runs(0, of=20)).outcome == FAILS
 
 
@@ -575,6 +584,7 @@ def test_percentages_of_neurons(model, score):
         return masks(collapsing(*(one.get(each, 0) for each in ("synflow", "snip", "grasp", "magnitude"))), model)
 
     assert check(claim.claim_id, of(near)).outcome == HOLDS
+    assert check(claim.claim_id, of(near)).measured.startswith(f"{near:.1f} ± ")
     assert check(claim.claim_id, of(far)).outcome == FAILS
     assert check(claim.claim_id, of(near)).comparisons[0].sides[1].startswith("paper ")
 
@@ -758,9 +768,11 @@ def test_effective_sparsity_rounds_to_the_actual_one():
 
 def test_magnitude_of_variance_1_is_like_random_pruning():
     def rule(holds):
-        def mean(cell):
-            return 88.0 + 2 * ((cell.score == "magnitude") == ((cell.ablation != "unit_variance") == holds))
-
+        mean = (
+            flat(88, magnitude=90, magnitude_unit_variance=88)
+            if holds
+            else flat(85, magnitude=88, magnitude_unit_variance=90)
+        )
         quiet = world(mean, "resnet20")
         found = {}
         for cell, seeds in quiet.records.items():

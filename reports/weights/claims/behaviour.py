@@ -83,7 +83,12 @@ def diverged(network: Network, method: Method, amount: Decimal, printed: tuple[i
         times, of = printed
         other = fisher_exact([[broken, runs - broken], [times, of - times]]).pvalue < ALPHA
         outcome = Outcome.FAILS if other else Outcome.HOLDS if broken else Outcome.UNDECIDED
-        return Finding(outcome=outcome, measured=f"{broken} of {runs} runs diverged", share=f"{times} of {of} printed")
+        reason = f"{broken} of {runs} is not shown to be other than {times} of {of}"
+        return Finding(
+            outcome=outcome,
+            measured=f"{broken} of {runs} runs diverged",
+            reason=reason if outcome is Outcome.UNDECIDED else "",
+        )
 
     return check
 

@@ -44,10 +44,10 @@ class Facts:
 
     def sample(self, cell: Cell) -> Sample | None:
         """Accuracies of ``cell``; None where fewer than two runs have one, or one diverged: the rest is a selection."""
-        values = self.evidence.accuracy(cell)
+        values = self._accuracies(_group(cell)).get(cell, ())
         if len(values) < LEAST or self.evidence.diverged(cell):
             return None
-        return Sample(called(cell), tuple(values.values()), self._spread(cell))
+        return Sample(called(cell), values, self._spread(cell))
 
     def compare(self, what: str, terms: Sequence[tuple[float, Cell]], relation: Relation) -> Tested:
         """The sum of factor times mean accuracy of cells.
@@ -83,13 +83,22 @@ class Facts:
         """Of accuracies: the cells of one network at one sparsity share theirs."""
         group = _group(cell)
         if group not in self._spreads:
-            values = {each: tuple(self.evidence.accuracy(each).values()) for each in self._groups[group]}
-            self._spreads[group] = shared({each: sample for each, sample in values.items() if sample})
+            self._spreads[group] = shared(self._accuracies(group))
         return self._spreads[group][cell]
 
     @cached_property
     def _spreads(self) -> dict[Group, dict[Cell, Spread]]:
         """Those that were asked for."""
+        return {}
+
+    def _accuracies(self, group: Group) -> dict[Cell, tuple[float, ...]]:
+        if group not in self._known:
+            values = {cell: tuple(self.evidence.accuracy(cell).values()) for cell in self._groups.get(group, ())}
+            self._known[group] = {cell: found for cell, found in values.items() if found}
+        return self._known[group]
+
+    @cached_property
+    def _known(self) -> dict[Group, dict[Cell, tuple[float, ...]]]:
         return {}
 
     @cached_property

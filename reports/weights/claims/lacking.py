@@ -52,7 +52,7 @@ def pattern(cells: Iterable[Cell]) -> str:
     axes = (
         ", ".join(dict.fromkeys(words.MODELS.get(cell.model, cell.model) for cell in cells)),
         ", ".join(dict.fromkeys(_score(cell) for cell in cells)),
-        ", ".join([*_ranges(levels), *(f"{amount * 100:f} %" for amount in others)]),
+        ", ".join([*_ranges(levels), *(f"{(amount * 100).normalize():f} %" for amount in others)]),
         f"after {_listed(points)} iterations" if points else "",
         "after training" if any(cell.at == END for cell in cells) else "",
         ", ".join(dict.fromkeys(cell.ablation for cell in cells if cell.ablation != "none")),

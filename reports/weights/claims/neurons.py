@@ -7,7 +7,7 @@ from math import sqrt
 from bench.suites.missing_the_mark import EARLY, GRASP, MAGNITUDE, SNIP, SYNFLOW, Method, Network, ablated
 from reports.verdicts import MARGINS, standard_error
 from reports.weights import words
-from reports.weights.claims.accuracy import Compare, Couple
+from reports.weights.claims.accuracy import Check, Compare, Couple, comparisons
 from reports.weights.claims.estimates import Estimate, Sample
 from reports.weights.claims.facts import Facts, called, place
 from reports.weights.claims.finding import Absent, Comparison, Finding, Tested, judged
@@ -15,7 +15,7 @@ from reports.weights.claims.levels import highest
 from reports.weights.claims.masks import between_methods, cell_of, samples
 from reports.weights.claims.printed import Place, of_masks
 from reports.weights.claims.relations import above, at_most, equal
-from results.published import PublishedNumber
+from results.published import Claim, PublishedNumber
 from results.record import Record
 
 METRIC = "neurons_pruned_pct"
@@ -43,7 +43,18 @@ def collapsed(facts: Facts, network: Network) -> dict[str, Sample]:
     return samples(facts, [cell_of(method, network) for method in METHODS], share)
 
 
-def as_printed(method: Method) -> Compare:
+def percentage(network: Network, method: Method) -> Check:
+    """The percentage measured is the one that the paper prints."""
+
+    def check(facts: Facts, claim: Claim) -> Finding:
+        tested = tuple(comparisons(facts, (network,), (_as_printed(method),), trained=False))
+        measured = [each.sides[0].partition(" ")[2] for each in tested if isinstance(each, Comparison)]
+        return judged(claim.strength, tested, measured=", ".join(measured))
+
+    return check
+
+
+def _as_printed(method: Method) -> Compare:
     """The percentage measured minus the one that the paper prints."""
 
     def compare(facts: Facts, network: Network) -> Iterator[Tested]:

@@ -21,14 +21,12 @@ def beats_somewhere(networks: Sequence[Network], levels: Levels, methods: Sequen
     """In every network every method is more accurate than ``other`` at one sparsity at least."""
 
     def check(facts: Facts, claim: Claim) -> Finding:
-        tested = [
-            _nearest(
-                f"{words.model(network)}, {method.label}",
-                comparisons(facts, (network,), (pairs(levels, ((method, other),), above()),), trained=True),
-            )
-            for network in networks
-            for method in methods
-        ]
+        tested: list[Tested] = []
+        for network in networks:
+            for method in methods:
+                compare = pairs(levels, ((method, other),), above())
+                found = comparisons(facts, (network,), (compare,), trained=True)
+                tested += _somewhere(f"{words.model(network)}, {method.label}", found)
         return judged(claim.strength, tested)
 
     return check
@@ -38,32 +36,33 @@ def each_is_first_somewhere(networks: Sequence[Network], levels: Levels, methods
     """Every method is the most accurate of all at one sparsity of one network at least."""
 
     def check(facts: Facts, claim: Claim) -> Finding:
-        tested = []
+        tested: list[Tested] = []
         for method in methods:
-            compare = lead(levels, best(method), best(*(other for other in methods if other != method)), above())
-            tested.append(_nearest(method.label, comparisons(facts, networks, (compare,), trained=True)))
+            others = best(*(other for other in methods if other != method))
+            compare = lead(levels, best(method), others, above())
+            tested += _somewhere(method.label, comparisons(facts, networks, (compare,), trained=True))
         return judged(claim.strength, tested)
 
     return check
 
 
-def _nearest(what: str, found: Iterator[Tested]) -> Tested:
-    """The comparison that comes nearest to showing it; absent where it does not and others are.
+def _somewhere(what: str, found: Iterator[Tested]) -> Iterator[Tested]:
+    """The comparison that comes nearest to showing it, unless others that may do so have no runs; and what is absent.
 
     The best of many is above by chance, so its interval is that of all of them together.
     """
     tested = list(found)
     made = [each for each in tested if isinstance(each, Comparison)]
-    relation = _of_many(above(), len(made))
+    lacking = tuple(dict.fromkeys(cell for each in tested if isinstance(each, Absent) for cell in each.cells))
     nearest = max(made, key=lambda each: each.estimate.interval()[0], default=None)
     if nearest is not None:
-        best_one = replace(nearest, what=f"{what}: {nearest.what}, best of {len(made)}", relation=relation)
-        if best_one.says() is Says.YES or len(made) == len(tested):
-            return best_one
-    absent = [each for each in tested if isinstance(each, Absent)]
-    if without := [each for each in absent if each.reason]:
-        return Absent(", ".join(dict.fromkeys(each.what for each in without)), reason=without[0].reason)
-    return Absent(what, tuple(dict.fromkeys(cell for each in absent for cell in each.cells)))
+        where = f"{what}: {nearest.what}, best of {len(made)}"
+        nearest = replace(nearest, what=where, relation=_of_many(above(), len(made)))
+    if nearest is not None and (not lacking or nearest.says() is Says.YES):
+        yield nearest
+    elif lacking:
+        yield Absent(what, lacking)
+    yield from (each for each in tested if isinstance(each, Absent) and each.reason)
 
 
 def _of_many(relation: Relation, number: int) -> Relation:

@@ -120,7 +120,7 @@ def _rests_on(finding: Finding, evidence: Evidence) -> str:
     if len(made) > 1:
         lines.append(f"and {len(made) - 1} more")
     if lacks := lacking(finding.absent, evidence):
-        lines.append(f"{len(finding.absent)} comparisons cannot be made: {lacks}")
+        lines.append(f"lacking: {lacks}")
     return BREAK.join(lines)
 
 
@@ -135,10 +135,7 @@ def _sides(each: Comparison) -> Iterator[str]:
 
 
 def _why(finding: Finding, evidence: Evidence) -> str:
-    reasons = [finding.reason, lacking(finding.absent, evidence)]
-    if made := finding.comparisons:
-        reasons.insert(0, f"{len(made)} comparisons, and none shows it or the contrary" if not finding.share else "")
-        reasons.insert(0, finding.share)
+    reasons = (finding.share, finding.reason, lacking(finding.absent, evidence))
     return "; ".join(reason for reason in reasons if reason) or "this profile has no such cells"
 
 
@@ -152,7 +149,7 @@ def _evidence(found: Iterable[Evaluated]) -> str:
 
 def _comparisons(each: Evaluated) -> str:
     made = _sorted(each.finding.comparisons)
-    head = ["where", "means ± standard deviation (seeds)", "number", "95 % interval", "wanted", "it"]
+    head = ["where", "means ± standard deviation (seeds)", "number", "95 % interval", "wanted", "result"]
     rows = [[one.what, BREAK.join(_sides(one)), *_numbers(one), one.says()] for one in made[:_LISTED]]
     more = f"\n\nAnd {len(made) - _LISTED} more." if len(made) > _LISTED else ""
     anchor = f'<a id="{each.claim.claim_id}"></a>'

@@ -1,6 +1,7 @@
 """Claims about where something begins or ends on a grid: up to which sparsity, from which iteration on."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from bench.cell import level_amount
 from bench.suites.missing_the_mark import Method, Network
@@ -65,7 +66,10 @@ def same_reach(first: Method, second: Method, networks: Sequence[Network]) -> Ch
     """Two methods keep full accuracy up to the same sparsity in each of ``networks``, or one step of the grid apart."""
 
     def check(facts: Facts, _claim: Claim) -> Finding:
-        return combined([(words.model(network), _same_reach(facts, network, first, second)) for network in networks])
+        found = [(words.model(network), _same_reach(facts, network, first, second)) for network in networks]
+        made = [(name, each) for name, each in found if each.comparisons]
+        tested = tuple(test for _, each in found for test in each.tested)
+        return replace(combined(made or found), tested=tested)
 
     return check
 

@@ -19,7 +19,7 @@ from reports.weights.claims.at_initialisation import MAIN
 from reports.weights.claims.layers import early_layers, nearest_to_after, output_spared, rise, uniform
 from reports.weights.claims.levels import ablated, highest, one, sparsest
 from reports.weights.claims.masks import between_methods, each_of
-from reports.weights.claims.neurons import BY_SHUFFLING, ORDER, SHUFFLED, as_printed, more, printed_order
+from reports.weights.claims.neurons import BY_SHUFFLING, ORDER, SHUFFLED, more, percentage, printed_order
 from reports.weights.claims.paths import picked, printed, ratio, rounds_alike
 from reports.weights.claims.printed import also_printed
 from reports.weights.claims.relations import above, at_most, below, between
@@ -36,7 +36,7 @@ _COUNTED = {"synflow": SYNFLOW, "snip": SNIP, "grasp": GRASP, "magnitude": MAGNI
 
 CHECKS: dict[str, Check] = {
     **{
-        f"mm_neurons_{name}_{network.model}": over((network,), as_printed(method), trained=False)
+        f"mm_neurons_{name}_{network.model}": percentage(network, method)
         for name, method in _COUNTED.items()
         for network in MAIN
     },
