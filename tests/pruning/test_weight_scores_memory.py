@@ -1,0 +1,288 @@
+"""Scores in bounded memory: cut where that is exact, computed anew where it is not, each batch read when it is due."""
+
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.nn.utils import parametrizations
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from pruning import models, scores
+from pruning.scores import BNMode, memory
+from pruning.scores import batches as batches_module
+
+from .networks import batches, images, trained_looking
+
+DATA = ("snip", "grasp", "abs_grasp", "grasp_class_split")
+Sample = list[tuple[Tensor, Tensor]]
+ANEW = 1  # a budget of one byte, which nothing fits into
+
+
+class Peak(TorchDispatchMode):
+    """Bytes of the tensors alive at once, at the most."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = 0
+        self.alive: dict[int, tuple[StorageWeakRef, int]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.alive = {key: pair for key, pair in self.alive.items() if not pair[0].expired()}
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor):
+                storage = tensor.untyped_storage()
+                self.alive[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())
+        self.most = max(self.most, sum(size for _, size in self.alive.values()))
+        return result
+
+
+def peak(work: Callable[[], Any]) -> int:
+    with Peak() as found:
+        work()
+    return found.most
+
+
+def stream(number: int, size: int, side: int = 16) -> Iterator[tuple[Tensor, Tensor]]:
+    for first in range(0, number, size):
+        count = min(size, number - first)
+        yield images(count, side, seed=first), torch.arange(count) % 10
+
+
+def close(a: dict[str, Tensor], b: dict[str, Tensor], rtol: float = 1e-9) -> bool:
+    assert list(a) == list(b)
+    return all(torch.allclose(a[k], b[k], rtol=rtol, atol=1e-3 * rtol * b[k].abs().max().item()) for k in b)
+
+
+# Computed anew.
+
+
+@pytest.mark.parametrize("model", ["vgg16", "resnet20", "mobilenet_v1"])
+@pytest.mark.parametrize("name", ["snip", "grasp", "grasp_class_split"])
+def test_activations_computed_anew_give_the_same_scores(name: str, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, sample = trained_looking(model), batches(5, 4, side=16)
+    kept = scores.weight_scores(name, net, sample)
+    monkeypatch.setattr(memory, "BUDGET", ANEW)
+    before = copy.deepcopy(net.state_dict())
+    assert close(scores.weight_scores(name, net, sample), kept)
+    assert all(torch.equal(before[key], tensor) for key, tensor in net.state_dict().items())
+    assert not any("forward" in module.__dict__ for module in net.modules())
+
+
+class Moving(nn.Module):
+    """Layers in a module, whose result depends on random numbers, a buffer that moves on, and a power iteration."""
+
+    mean: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = parametrizations.spectral_norm(nn.Conv2d(3, 4, 1))
+        self.drop = nn.Dropout(0.5)
+        self.register_buffer("mean", torch.zeros(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, 3, H, W] -> [N, 4, H, W]."""
+        out = torch.tanh(self.drop(self.conv(x)))
+        self.mean = 0.5 * self.mean + 0.5 * out.detach().mean((0, 2, 3))
+        return out * (1 + self.mean.view(1, -1, 1, 1))
+
+
+class Head(nn.Module):
+    """Something before and after it, so that it is no outermost module; used twice."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(1)
+            self.first, self.inner, self.last = nn.Conv2d(3, 3, 1), inner, nn.Linear(4, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, 3, H, W] -> [N, 10]."""
+        x = self.first(x)
+        return self.last((self.inner(x) + self.inner(2 * x)).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def test_what_changes_from_pass_to_pass_is_computed_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = Head(Moving()).double().train()
+    x, y = batches(6)[0]
+    parameters = dict(net.named_parameters())
+
+    def found(budget: int) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        monkeypatch.setattr(memory, "BUDGET", budget)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(2)
+            other = copy.deepcopy(net)
+            gradient = scores.mean_gradient(other, [(x, y)], 1.0)
+            return gradient, other.inner.mean, torch.rand(1)
+
+    assert len(memory.survey(net, x).modules) == 2  # the inner one, and the list of parametrizations in it
+    kept, anew = found(2**32), found(ANEW)
+    assert set(kept[0]) == set(parameters)
+    assert close(anew[0], kept[0])
+    assert torch.equal(anew[1], kept[1])
+    assert torch.equal(anew[2], kept[2])
+
+
+class Wrapped(nn.Module):
+    """A layer and what is done with it."""
+
+    def __init__(self, use: Callable[..., Any], layer: nn.Module | None = None) -> None:
+        super().__init__()
+        self.layer, self.use = layer or nn.Conv2d(3, 4, 1), use
+
+    def forward(self, *given: Any, **options: Any) -> Any:
+        """Whatever ``use`` does."""
+        return self.use(self.layer, *given, **options)
+
+
+class Around(nn.Module):
+    """A network with one module in it that holds another."""
+
+    def __init__(self, inner: nn.Module, call: Callable[[nn.Module, Tensor], Tensor]) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(3)
+            self.first, self.inner, self.last, self.call = nn.Conv2d(3, 3, 1), inner, nn.LazyLinear(10), call
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, 3, H, W] -> [N, 10]."""
+        return self.last(self.call(self.inner, self.first(x)).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("inner", "call", "anew"),
+    [
+        (lambda layer, x: torch.tanh(layer(x)), lambda m, x: m(x), True),
+        (lambda layer, x, y: layer(x) * y, lambda m, x: m(x, torch.exp(x.mean((1, 2, 3), keepdim=True))), True),
+        (lambda layer, x: layer(F.leaky_relu_(x, 0.3)), lambda m, x: m(x), False),  # writes to what it is given
+        (lambda layer, x: x.flatten(1).view_as(x), lambda m, x: m(x), False),  # nothing new
+        (lambda layer, x: (layer(x), x), lambda m, x: torch.cat(m(x), 1), False),  # two tensors
+        (lambda layer, x, times: layer(x) * times, lambda m, x: m(x, times=2), False),
+        (lambda layer, x, times: layer(x) * times, lambda m, x: m(x, 2), False),
+        (lambda layer, x: torch.zeros_like(x), lambda m, x: m(x) + x, False),  # nothing to differentiate by
+    ],
+)
+def test_modules_that_cannot_be_computed_anew_are_left_alone(
+    inner: Any, call: Any, anew: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, sample = Around(Wrapped(inner), call).double(), batches(4)
+    net(sample[0][0])
+    assert (memory.survey(net, sample[0][0]).modules == (net.inner,)) is anew
+    kept = scores.weight_scores("grasp", net, sample)
+    monkeypatch.setattr(memory, "BUDGET", ANEW)
+    assert close(scores.weight_scores("grasp", net, sample), kept)
+
+
+# How much memory.
+
+
+def test_what_one_image_holds_by_hand() -> None:
+    """ReLU keeps its result, 5 numbers, which the second layer keeps too; the first layer keeps the image."""
+    net = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+    assert memory.survey(net, torch.rand(100, 3)).held == 5 * 4
+    assert memory.survey(net.double(), torch.rand(1, 3).double()).held == 5 * 8
+    assert memory.survey(nn.Linear(3, 5), torch.rand(7, 3)).held == 1
+
+
+@pytest.mark.parametrize("name", ["snip", "grasp"])
+def test_memory_does_not_grow_with_the_number_of_images(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = trained_looking("resnet20", width="0.25")
+    monkeypatch.setattr(memory, "BUDGET", 6 * memory.survey(net, images(2, 16)).held)
+    for bn_mode, size in (("eval", 32), ("train", 8)):
+        few, many = (
+            peak(lambda n=n: scores.weight_scores(name, net, stream(n, size), bn_mode=bn_mode))  # type: ignore[misc, arg-type]
+            for n in (32, 128)
+        )
+        whole = peak(lambda: scores.weight_scores(name, net, stream(128, 128), bn_mode="train"))
+        assert many < 1.05 * few, bn_mode
+        assert many < whole / 2, bn_mode
+
+
+@pytest.mark.parametrize(("name", "share"), [("snip", 0.5), ("grasp", 0.6)])
+def test_computing_anew_takes_less(name: str, share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, sample = trained_looking("resnet56", width="0.25"), list(stream(24, 24))
+    kept = peak(lambda: scores.weight_scores(name, net, sample))
+    monkeypatch.setattr(memory, "BUDGET", ANEW)
+    assert peak(lambda: scores.weight_scores(name, net, sample)) < share * kept
+
+
+@pytest.mark.parametrize("name", ["snip", "grasp", "abs_grasp"])
+@pytest.mark.parametrize("bn_mode", ["train", "eval"])
+def test_a_batch_is_cut_only_where_that_is_exact(name: str, bn_mode: BNMode, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, sample, seen = trained_looking("resnet20"), batches(7, 5), []
+    net.register_forward_hook(lambda module, given, result: seen.append(len(given[0])))
+    whole = scores.weight_scores(name, net, sample, bn_mode=bn_mode)
+    monkeypatch.setattr(memory, "BUDGET", 9 * memory.survey(net, sample[0][0]).held)
+    seen.clear()
+    assert close(scores.weight_scores(name, net, sample, bn_mode=bn_mode), whole)
+    first = [2, 7, 5]  # the survey is of two images
+    second = [2, 3, 3, 1, 3, 2] if bn_mode == "eval" else first  # a third of the budget, with a graph of second order
+    assert seen == (first if name == "snip" else first + second)
+
+
+# A sample of which not all is in memory.
+
+
+@pytest.mark.parametrize("held", [0, 2000, 2**30])
+@pytest.mark.parametrize("name", DATA)
+def test_batches_are_asked_for_once(name: str, held: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(batches_module, "IN_MEMORY", held)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    asked = []
+
+    class Loader:
+        """Other images whenever it is asked, as one that augments."""
+
+        def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+            for i in range(3):
+                asked.append(i)
+                yield images(4, seed=len(asked)), torch.arange(4)
+
+    found = scores.weight_scores(name, trained_looking("resnet20"), Loader())
+    assert asked == [0, 1, 2]
+    wanted = [(images(4, seed=i), torch.arange(4)) for i in (1, 2, 3)]
+    assert close(found, scores.weight_scores(name, trained_looking("resnet20"), wanted), rtol=1e-12)
+    assert not list(tmp_path.iterdir())
+
+
+def test_later_batches_wait_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(batches_module, "IN_MEMORY", 2 * 4 * 3 * 8 * 8 * 8)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    sample = batches(4, 4, 4)
+    whole = torch.cat([x for x, _ in sample])
+    with batches_module.replayable((whole[i : i + 4], torch.arange(4)) for i in (0, 4, 8)) as again:
+        assert not list(tmp_path.rglob("*.pt"))
+        for _ in range(3):
+            assert all(torch.equal(x, wanted) for (x, _), (wanted, _) in zip(again, sample, strict=True))
+            (path,) = tmp_path.rglob("*.pt")
+            assert path.stat().st_size < 2 * sample[0][0].nbytes  # not all that the slice is cut from
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_list_is_itself() -> None:
+    sample = batches(2, 3)
+    with batches_module.replayable(sample) as again:
+        assert again is sample
+
+
+def test_scores_of_first_order_remember_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream is read batch by batch: when the next one is asked for, the one before the last is gone."""
+    alive: list[StorageWeakRef] = []
+
+    def watched() -> Iterator[tuple[Tensor, Tensor]]:
+        for x, y in stream(12, 3):
+            assert sum(not reference.expired() for reference in alive) <= 2
+            alive.append(StorageWeakRef(x.untyped_storage()))
+            yield x, y
+
+    scores.weight_scores("snip", models.build("resnet20", width="0.125").double(), watched())
+    assert len(alive) == 4
