@@ -190,7 +190,7 @@ def test_distance_from_init_is_measured_from_where_the_run_started(tmp_path, mon
 @pytest.mark.parametrize("change", [{"ablation": "shuffle"}, {"granularity": "weights"}])
 def test_a_cell_that_nothing_here_can_run_is_refused(change, tmp_path):
     with pytest.raises(ValueError, match="suite gradient_flow prunes filters, and there are no ablations of those"):
-        run(tmp_path, replace(tiny.cell("loss"), **change))
+        run(tmp_path, replace(tiny.cell("magnitude"), **change))
 
 
 @pytest.mark.parametrize("model", MODELS)

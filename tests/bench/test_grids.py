@@ -132,7 +132,9 @@ def test_figures_are_those_of_the_paper():
         number = row["figure"].partition(" ")[0]
         shown = {CALLED[model] for model in row["models"].split(" (ResNet-50")[0].split("; ") if model}
         if number in FIGURES:
-            assert {network.model for network in FIGURES[number].networks} == shown - {"resnet50"}, number
+            figure = FIGURES[number]
+            left_out = {"resnet50"} if figure.axis in ("sparsity", "iteration") else set()  # it is not trained
+            assert {network.model for network in figure.networks} == shown - left_out, number
 
 
 def test_replicas_show_what_the_figure_shows():
@@ -261,7 +263,7 @@ def test_every_cell_of_a_figure_is_run(name):
     for network in FIGURES[name].networks:
         cells = list(FIGURES[name].cells(network, 0))
         assert cells
-        assert set(cells) <= run
+        assert network == suite.RESNET50 or set(cells) <= run
 
 
 def test_masks_of_figure_5_and_appendix_m_need_no_training():
