@@ -11,7 +11,7 @@ from reports.weights import words
 from reports.weights.claims.facts import Facts, clean, percent
 from reports.weights.evidence import Evidence
 from reports.weights.overview import missing_command
-from reports.weights.tables.of_masks import neuron_table, ratio_table
+from reports.weights.tables.of_masks import neuron_table
 
 _METHODS = (RANDOM, *EARLY, ITERATIVE_SNIP, AFTER, LTR)
 
@@ -54,10 +54,9 @@ def _said(evidence: Evidence, cell: Cell) -> str:
 
 
 def _masks(evidence: Evidence) -> Iterator[str]:
-    facts = Facts(clean(evidence)[0])
-    for table in (neuron_table(facts), ratio_table(facts)):
-        if table.entries:
-            yield f"{table.caption}:\n\n{grid(table.head, table.rows)}"
+    table = neuron_table(Facts(clean(evidence)[0]))
+    if table.entries:
+        yield f"{table.caption}:\n\n{grid(table.head, table.rows)}"
 
 
 def _missing(evidence: Evidence) -> Iterator[str]:
