@@ -12,7 +12,9 @@ def test_accuracies_by_method_and_sparsity(registry):
         registry.put(record(suite.SNIP.cell(suite.LENET, level_amount(4), seed), 98.0 + 0.1 * seed))
     lines = block(registry).splitlines()
     assert lines[0].startswith("**[paper, second suite](reports/rendered/paper/missing_the_mark.md)**: Test accuracy")
-    assert "| LeNet-300-100 on MNIST: percent pruned | 0 | 36.0 % | 59.0 % | 79.0 % | 91.4 % | 96.5 % | 98.2 % |" in lines
+    assert (
+        "| LeNet-300-100 on MNIST: percent pruned | 0 | 36.0 % | 59.0 % | 79.0 % | 91.4 % | 96.5 % | 98.2 % |" in lines
+    )
     row = next(line for line in lines if line.startswith("| SNIP |"))
     assert row.startswith("| SNIP | 98.20 ± 0.00 (2) | missing | 98.05 ± 0.07 (2) | missing |")
     assert not any(line.startswith("| GraSP") for line in lines), "nothing of it was run"
