@@ -48,11 +48,18 @@ def _source_version(reference: str) -> str:
 
 
 def score_version(name: str, references: Mapping[str, str], granularity: str = "filters") -> int | str:
-    """The version of a score; a user's is ``module:function@`` and 8 hex digits of its source file."""
+    """The version of a score; a user's is ``module:function@`` and 8 hex digits of its source file.
+
+    Raises ValueError where there is none of that name and granularity.
+    """
     if name in references:
         return _source_version(references[name])
     if granularity == "weights":
+        if name in SCORES and name not in WEIGHT_SCORES:
+            raise ValueError(f"score {name!r} is one of filters; run it in suite gradient_flow")
         return _lookup("score of weights", name, WEIGHT_SCORES)
+    if name in WEIGHT_SCORES and name not in SCORES:
+        raise ValueError(f"score {name!r} is one of weights; run it with --suite missing_the_mark")
     return _lookup("score", "random" if name == UNIFORM else name, SCORES)
 
 

@@ -120,3 +120,16 @@ def test_a_reference_that_leads_nowhere_says_so(mine, reference, sentence):
 def test_an_unknown_name_has_no_version(cell, sentence):
     with pytest.raises(ValueError, match=sentence):
         versions(cell, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "granularity", "sentence"),
+    [
+        ("snip", "filters", "score 'snip' is one of weights; run it with --suite missing_the_mark"),
+        ("loss", "weights", "score 'loss' is one of filters; run it in suite gradient_flow"),
+        ("snup", "weights", r"no score of weights is called 'snup'; did you mean snip\?"),
+    ],
+)
+def test_a_score_of_the_other_granularity_says_where_it_runs(name, granularity, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        score_version(name, {}, granularity)
