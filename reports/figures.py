@@ -1,6 +1,6 @@
 """The accuracy curves of Figures 1 and 4-12, drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,21 +33,26 @@ def write(data: FigureData, folder: Path, profile: Profile) -> list[Path]:
 
     A figure without a curve is no file, and those of an earlier report go.
     """
+    return files(folder, data.spec.name, None if data.empty else to_csv(data), lambda: draw(data, profile))
+
+
+def files(folder: Path, stem: str, table: str | None, drawn: Callable[[], "Figure"]) -> list[Path]:
+    """The three files of a figure whose data are ``table``; None is a figure without a curve."""
     from matplotlib import style
 
-    files = [folder / f"{data.spec.name}.{kind}" for kind in ("svg", "png", "csv")]
-    if data.empty:
-        for path in files:
+    paths = [folder / f"{stem}.{kind}" for kind in ("svg", "png", "csv")]
+    if table is None:
+        for path in paths:
             path.unlink(missing_ok=True)
         return []
     folder.mkdir(parents=True, exist_ok=True)
-    svg, png, table = files
-    table.write_text(to_csv(data), encoding="utf-8")
+    svg, png, beside = paths
+    beside.write_text(table, encoding="utf-8")
     with style.context(["default", STYLE]):  # a user's own settings would change the files
-        figure = draw(data, profile)
+        figure = drawn()
         figure.savefig(svg, metadata={"Date": None, "Creator": None})
         figure.savefig(png, dpi=150, metadata={"Software": None})
-    return files
+    return paths
 
 
 def draw(data: FigureData, profile: Profile) -> "Figure":

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.profiles import Profile
-from reports.figures import STYLE
+from reports.figures import files
 from reports.weights import axes, captions, panels, words
 from reports.weights.layout import Layout, layout
 from reports.weights.series import Drawing, to_csv
@@ -19,21 +19,7 @@ def write(drawn: Drawing, folder: Path, profile: Profile) -> list[Path]:
 
     A figure without a curve is no file, and those of an earlier report go.
     """
-    from matplotlib import style as settings
-
-    files = [folder / f"{drawn.stem}.{kind}" for kind in ("svg", "png", "csv")]
-    if drawn.empty:
-        for path in files:
-            path.unlink(missing_ok=True)
-        return []
-    folder.mkdir(parents=True, exist_ok=True)
-    svg, png, table = files
-    table.write_text(to_csv(drawn), encoding="utf-8")
-    with settings.context(["default", STYLE]):  # a user's own settings would change the files
-        figure = draw(drawn, profile)
-        figure.savefig(svg, metadata={"Date": None, "Creator": None})
-        figure.savefig(png, dpi=150, metadata={"Software": None})
-    return files
+    return files(folder, drawn.stem, None if drawn.empty else to_csv(drawn), lambda: draw(drawn, profile))
 
 
 def draw(drawn: Drawing, profile: Profile) -> "Figure":
