@@ -19,6 +19,7 @@ import pytest
 from bench import options
 from bench.budget import Budget, budget, upcoming
 from bench.cell import Cell
+from bench.device import share_threads
 from bench.executor import Outcome
 from bench.marks import asks_for, value_of
 from bench.runner import Runner
@@ -42,8 +43,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(option.dest, option.help, type=kinds[option.kind], default=None)  # type: ignore[arg-type]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Run cells in this process, where their progress shows, unless ``-n`` has a number; tests take all processors."""
+    return 0 if _wanted(config) else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Work out which cells are meant. Raises pytest.UsageError for options that mean none."""
+    if hasattr(config, "workerinput"):
+        share_threads(_workers(config))
     config.addinivalue_line("markers", "cell(cell, profile): one cell of a suite (set by the bench plugin)")
     if not _wanted(config):
         return

@@ -8,7 +8,7 @@ import pytest
 from bench import cost
 from bench.budget import Budget
 from bench.cell import Cell
-from bench.device import NoDevice, allow_streams, answers, fits_beside, resolve, share_threads
+from bench.device import NoDevice, allow_streams, answers, fits_beside, resolve
 from bench.executor import CellFailed, Outcome, answer, executing, is_missing_data
 from bench.line import shown
 from bench.options import Request
@@ -132,9 +132,7 @@ class Runner:
 
     @cached_property
     def _settings(self) -> Settings:
-        worker = getattr(self.config, "workerinput", {"workerid": "gw0", "workercount": 1})
-        if worker["workercount"] > 1:
-            share_threads(worker["workercount"])
+        worker = getattr(self.config, "workerinput", {"workerid": "gw0"})
         allow_streams()
         device = resolve(self.request.device, int(worker["workerid"].removeprefix("gw")))
         if self.profile.protocol.precision == "tf32" and not device.startswith("cuda"):

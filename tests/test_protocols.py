@@ -174,8 +174,8 @@ def listed(text):
 @pytest.mark.parametrize("column", NETWORKS, ids=lambda column: f"{column['profile']}-{column['']}")
 def test_cells_of_weights_are_those_of_the_code(column):
     profile, networks = networks_of(column)
-    models = {network.model for network in networks}
-    cells = [cell for cell in weight_cells(profile) if cell.model in models]
+    places = {(network.model, network.dataset) for network in networks}
+    cells = [cell for cell in weight_cells(profile) if (cell.model, cell.dataset) in places]
     assert column["cells"] == f"{len(cells):,}"
     assert {cell.level for cell in cells} - {None} == listed(column["levels"])
     points = column["prune points"].replace("B.7", ", ".join(map(str, missing_the_mark.POINTS))).split(", ")

@@ -25,6 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Run the benchmarks in this process: several at once would slow each other down."""
+    return 0 if wanted(config) else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Where no path was given, look at the benchmarks instead of at the tests. Raises pytest.UsageError."""
     config.stash[ROWS] = {}

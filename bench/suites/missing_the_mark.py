@@ -51,6 +51,11 @@ RESNET18 = Network(
 MODIFIED = Network(model="resnet18_modified", dataset="tiny_imagenet", matching=15, rewind=1000)
 """Appendix L; it does not name its highest matching sparsity either, so that of ResNet-18 stands in."""
 RESNET50 = Network(model="resnet50", dataset="imagenet", matching=5, extreme=13, rewind=6255, levels=GRID[:13])
+VGG11 = Network(model="vgg11", dataset="cifar10")
+MODIFIED_CIFAR = Network(model="resnet18_modified", dataset="cifar10")
+
+HALVES = tuple(1 - Decimal("0.5") ** k for k in range(1, 11))
+"""Amounts of Figure 7: what is left is halved ten times (appendix D.4)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +140,7 @@ class Figure:
     networks: tuple[Network, ...]
     panels: tuple[Panel, ...]
     ablations: bool = False  # on the levels of ablations
+    amounts: tuple[Decimal, ...] = ()  # in place of the levels of its networks
 
     def cells(self, network: Network, seed: int) -> Iterator[Cell]:
         """The cells of one network that the figure is drawn from, but for its base run."""
@@ -152,8 +158,8 @@ class Figure:
                 yield float(x), there.cell(where, level_amount(matching), seed)
             return
         one = self.axis in ("neurons", "layers")
-        for level in (matching,) if one else network.ablated if self.ablations else network.levels:
-            amount = level_amount(level)
+        levels = (matching,) if one else network.ablated if self.ablations else network.levels
+        for amount in self.amounts or map(level_amount, levels):
             yield 100 * float(amount), method.cell(network, amount, seed)
 
 
@@ -196,6 +202,15 @@ def _figures() -> Iterator[Figure]:
     yield from everywhere("5", "K.3", "L.3", "Sparsity of neurons", "neurons", collapse)
     points = (Panel(title="", methods=(RANDOM, *EARLY, LTR)),)
     yield from everywhere("6", None, None, "Accuracy by pruning iteration", "iteration", points)
+    replicated = (Panel(title="", methods=(RANDOM, *EARLY)),)
+    yield Figure(
+        name="7",
+        title="Replication of SynFlow",
+        axis="sparsity",
+        networks=(VGG11, VGG16, MODIFIED_CIFAR, MODIFIED),
+        panels=replicated,
+        amounts=HALVES,
+    )
     baselines = (Panel(title="", methods=(RANDOM, MAGNITUDE, AFTER, LTR)),)
     yield from everywhere("8", "K.4", "L.4", "Baselines", "sparsity", baselines)
     late = tuple(_panel(method, *_LATE_ABLATIONS) for method in _AT_END)
@@ -248,10 +263,10 @@ TABLES: tuple[Row, ...] = (
     ),
     *(
         Row(table="Table 7", network=network, method=SYNFLOW, amounts=())
-        for network in (_cifar("vgg11"), VGG16, MODIFIED)
+        for network in (VGG11, VGG16, MODIFIED_CIFAR, MODIFIED)
     ),
 )
-"""Tables 2, 3, 5 and 7 but for ResNet-50 and for the other hyper-parameters that Table 7 tries."""
+"""Tables 2, 3, 5 and 7 but for ResNet-50 and for the learning rate of 0.01 that Table 7 tries."""
 
 
 def base(network: Network, seed: int) -> Cell:

@@ -153,6 +153,8 @@ GRIDS: dict[str, Grid] = {
             suite.VGG16: _CIFAR,
             suite.RESNET18: _TINY,
             suite.MODIFIED: replace(_TINY, augmentation="flip_shift"),
+            suite.VGG11: _CIFAR,
+            suite.MODIFIED_CIFAR: replace(_CIFAR, batch_size=256, lr=0.2),
             **dict.fromkeys(_TABLE_NETWORKS, _CIFAR),
         },
         pruned=_published,

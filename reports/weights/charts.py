@@ -19,8 +19,8 @@ def drawing(figure: Figure, evidence: Evidence) -> Drawing | None:
 
 def _networks(figure: Figure, evidence: Evidence) -> Iterator[Network]:
     """Those of the figure as the profile has them: on its data set, at its levels."""
-    own = {network.model: network for network in words.networks(evidence.profile)}
-    yield from (own[network.model] for network in figure.networks if network.model in own)
+    found = (words.own(evidence.profile, network) for network in figure.networks)
+    yield from dict.fromkeys(network for network in found if network is not None)
 
 
 def _panels(figure: Figure) -> tuple[Panel, ...]:

@@ -39,16 +39,24 @@ def page(evidence: Evidence, link: Linker, links: Mapping[str, str]) -> str:
 
 def missing_command(profile: Profile, network: Network | None = None) -> str:
     """What runs the cells of this suite that have no final record, of one network or of all."""
-    only = "" if network is None else f" --model {network.model}"
+    only = ""
+    if network is not None:
+        only = f" --model {network.model}"
+        if any(each.model == network.model for each in words.networks(profile) if each != network):
+            only += f" --dataset {network.dataset}"
     return f"python -m bench run --profile {profile.name} --suite {SUITE}{only} --missing"
 
 
 def _runs(evidence: Evidence) -> str:
-    counts: dict[str, Counter[str]] = {}
+    counts: dict[tuple[str, str], Counter[str]] = {}
     for cell in evidence.planned | frozenset(_recorded(evidence)):
-        counts.setdefault(cell.model, Counter())[evidence.state(cell)] += 1
+        counts.setdefault((cell.model, cell.dataset), Counter())[evidence.state(cell)] += 1
     rows = [
-        [words.title(network), words.described(protocol), *_counted(counts.get(network.model, Counter()))]
+        [
+            words.title(network),
+            words.described(protocol),
+            *_counted(counts.get((network.model, network.dataset), Counter())),
+        ]
         for network, protocol in words.networks(evidence.profile).items()
     ]
     rows.append(["all", "", *_counted(sum(counts.values(), Counter()))])
@@ -133,7 +141,7 @@ def _missing(evidence: Evidence) -> str:
     profile, found = evidence.profile, prices(evidence, missing)
     rows = []
     for network in words.networks(profile):
-        if own := [cell for cell in missing if cell.model == network.model]:
+        if own := [cell for cell in missing if (cell.model, cell.dataset) == (network.model, network.dataset)]:
             seconds = sum(found.seconds(cell) for cell in own)
             command = f"`{missing_command(profile, network)}`"
             rows.append([words.title(network), str(len(own)), cost.duration(seconds), command])

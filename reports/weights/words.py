@@ -52,6 +52,13 @@ def networks(profile: Profile) -> dict[Network, Protocol]:
     return {network: _protocol(profile.weights, network) for network in profile.weights.protocols}
 
 
+def own(profile: Profile, like: Network) -> Network | None:
+    """The profile's network of the same model, on the same data set if it has that; None where it has none."""
+    alike = [network for network in networks(profile) if network.model == like.model]
+    same = (network for network in alike if network.dataset == like.dataset)
+    return next(same, alike[0] if alike else None)
+
+
 def described(protocol: Protocol) -> str:
     """``40 epochs of 128 images a step, learning rate 0.1, all training images``."""
     if protocol.epochs == 0:
@@ -81,11 +88,11 @@ def why_not_comparable(profile: Profile) -> str:
     """How the protocols depart from those of profile paper; empty where they may be held against published numbers."""
     if profile.comparable:
         return ""
-    paper = {network.model: protocol for network, protocol in networks(PROFILES["paper"]).items()}
+    paper = networks(PROFILES["paper"])
     found = {
-        model(network): ", ".join(_departures(protocol, paper[network.model]))
+        model(network): ", ".join(_departures(protocol, paper[theirs]))
         for network, protocol in networks(profile).items()
-        if network.model in paper
+        if (theirs := own(PROFILES["paper"], network)) is not None
     }
     return "another protocol: " + "; ".join(f"{name} {said}" for name, said in found.items() if said)
 

@@ -2,12 +2,7 @@
 
 import json
 import math
-import os
-import signal
-import subprocess
-import sys
 import textwrap
-import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -243,43 +238,6 @@ def test_progress_is_told_after_every_epoch(tmp_path):
     run(tmp_path, tiny.cell("magnitude"), told.append)
     assert [progress.epoch for progress in told] == [1, 2, 3, 4]
     assert told[-1].seconds_left == 0
-
-
-KILLED = """
-import sys, torch
-from pathlib import Path
-from bench import experiment
-from results.registry import Registry
-from tests.bench import tiny
-torch.set_num_threads(1)
-record = experiment.run(
-    tiny.cell("loss", rounds=3), tiny.profile(epochs=8), tiny.settings(Path(sys.argv[1])),
-    lambda progress: print(progress.epoch, flush=True),
-)
-Registry(Path(sys.argv[1]) / "runs").put(record)
-"""
-
-
-def test_kill_9_in_the_middle_then_the_same_command_gives_the_same_record(tmp_path):
-    command = [sys.executable, "-c", KILLED]
-    subprocess.run([*command, tmp_path / "a"], cwd=ROOT, check=True, capture_output=True)
-    victim = subprocess.Popen([*command, tmp_path / "b"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert victim.stdout is not None
-    for line in victim.stdout:
-        if int(line) == 5:
-            break
-    os.kill(victim.pid, signal.SIGKILL)
-    victim.wait()
-    victim.stdout.close()
-    assert not (tmp_path / "b" / "runs").exists()
-    time.sleep(0.1)
-    done = subprocess.run([*command, tmp_path / "b"], cwd=ROOT, check=True, capture_output=True, text=True)
-    assert int(done.stdout.split()[0]) > 4, "it went on from a checkpoint"
-    (one,), (other,) = (
-        [msgspec.json.decode(path.read_bytes(), type=Record) for path in (tmp_path / name / "runs").rglob("*.json")]
-        for name in "ab"
-    )
-    assert numbers(one) == numbers(other)
 
 
 def test_every_profile_has_a_plan_for_every_cell():

@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def command(folder: Path) -> list[str]:
-    chosen = ["--model=mobilenet_v1", "--score=loss", "--rounds=3", "-k", "loss", "--device=cpu"]
+    chosen = ["--model=vgg13", "--score=loss", "--rounds=3", "-k", "loss", "--device=cpu"]
     places = [f"--{name}={folder / name}" for name in ("registry", "cache-root")]
     pytest_ = [sys.executable, "-m", "pytest", "-m", "benchmark", "--no-report", "-p", "no:cacheprovider"]
     return [*pytest_, *chosen, *places]

@@ -5,6 +5,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import matplotlib
 import pytest
 
 from results.registry import Registry
@@ -28,7 +29,13 @@ def ran(tmp_path):
     done = subprocess.run(
         [*command, *where, f"--report-dir={tmp_path / 'report'}", "--model=vgg13", "--rounds=1"],
         cwd=CHECKOUT,
-        env={"PYTHONPATH": str(tmp_path), "PATH": "", "HOME": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        env={
+            "PYTHONPATH": str(tmp_path),
+            "PATH": "",
+            "HOME": str(tmp_path),
+            "OMP_NUM_THREADS": "1",
+            "MPLCONFIGDIR": matplotlib.get_cachedir(),  # finding out about fonts anew takes a while
+        },
         capture_output=True,
         text=True,
     )

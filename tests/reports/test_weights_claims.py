@@ -530,6 +530,49 @@ def test_diverged_runs_of_vgg19():
     assert check(claim, runs(0, of=20)).outcome == FAILS
 
 
+def halved(*models, default=60.0, chance=None, **sparsest):
+    """Accuracies of Figure 7: ``chance`` gives the methods that fall to it at the last amount, by data set."""
+
+    def rule(cell):
+        last = cell.amount in suite.HALVES[-3:]
+        if chance and cell.score == chance and cell.amount == suite.HALVES[-1]:
+            return {"cifar10": 10.0, "tiny_imagenet": 0.5}[cell.dataset]
+        return sparsest.get(cell.score, default) if last else default
+
+    return world(rule, *models)
+
+
+def test_layer_collapse_is_an_accuracy_of_chance():
+    claim = "mm_synflow_repl_snip_layer_collapse"
+    found = check(claim, halved("vgg11", "vgg16", chance="snip"))
+    assert (found.outcome, found.share) == (HOLDS, "2 of 2")
+    assert "99.9 %" in found.comparisons[0].what
+    assert check(claim, halved("vgg11", "vgg16", snip=12)).outcome == FAILS
+    assert check(claim, halved("vgg11", "vgg16", chance="grasp")).outcome == FAILS
+    assert len(check(claim, halved("vgg11", chance="snip")).absent) == 1
+
+
+def test_a_collapse_may_still_be_among_the_runs_that_are_missing():
+    claim, whole = "mm_synflow_repl_snip_layer_collapse", halved("vgg11", "vgg16", snip=12)
+    cell = suite.SNIP.cell(suite.VGG11, suite.HALVES[-1], 0)
+    found = check(claim, replace(whole, records={each: runs for each, runs in whole.records.items() if each != cell}))
+    assert [absent.cells for absent in found.absent] == [(cell,)]
+    assert len(found.comparisons) == 1
+
+
+def test_synflow_overtaken_on_both_data_sets():
+    claim = "mm_synflow_repl_resnet18_not_best"
+    found = check(claim, halved("resnet18_modified", snip=62))
+    assert (found.outcome, found.share) == (HOLDS, "12 of 12")
+    assert {each.what.rpartition(",")[0] for each in found.comparisons} == {
+        "Modified ResNet-18 on CIFAR-10",
+        "Modified ResNet-18 on TinyImageNet",
+    }
+    assert check(claim, halved("resnet18_modified", synflow=62)).share.startswith("6 of 12")
+    collapsed = check(claim, halved("resnet18_modified", snip=62, magnitude=5))
+    assert collapsed.share.startswith("9 of 12")  # 5 % is chance on CIFAR-10 and ten times as much on TinyImageNet
+
+
 # --- masks
 
 NETWORKS = {"resnet20": suite.RESNET20, "vgg16": suite.VGG16, "resnet18": suite.RESNET18, "resnet50": suite.RESNET50}

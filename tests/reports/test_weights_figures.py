@@ -47,10 +47,12 @@ def everything():
         replace(net, levels=found, ablated=found, points=net.points[:3]): profile.weights.protocols[net]
         for net, found in levels.items()
     }
-    amounts = {net.model: [suite.level_amount(level) for level in found] for net, found in levels.items()}
+    amounts = {
+        (net.model, net.dataset): [*map(suite.level_amount, found), *suite.HALVES[:2]] for net, found in levels.items()
+    }
 
     def keep(cell):
-        return cell.seed == 0 and (cell.amount is None or cell.amount in amounts[cell.model])
+        return cell.seed == 0 and (cell.amount is None or cell.amount in amounts[cell.model, cell.dataset])
 
     profile = replace(profile, weights=replace(profile.weights, protocols=small), seeds=(0,))
     return gather(profile, full("paper", keep))

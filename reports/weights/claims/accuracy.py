@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from itertools import product
 
 from bench.cell import Cell, level_amount
@@ -117,11 +118,15 @@ class Group:
     sign: int
 
     def chosen(self, facts: Facts, network: Network, level: int) -> Cell | Absent:
-        """The cell of that method."""
-        cells = [method.cell(network, level_amount(level), 0) for method in self.methods]
+        """The cell of that method at a level."""
+        return self.at(facts, network, level_amount(level), place(network, level))
+
+    def at(self, facts: Facts, network: Network, amount: Decimal, where: str) -> Cell | Absent:
+        """The cell of that method at an amount, which is called ``where``."""
+        cells = [method.cell(network, amount, 0) for method in self.methods]
         means = {cell: sample.mean for cell in cells if (sample := facts.sample(cell)) is not None}
         if lacking := tuple(cell for cell in cells if cell not in means):
-            return Absent(place(network, level), lacking)
+            return Absent(where, lacking)
         return max(cells, key=lambda cell: self.sign * means[cell])
 
 

@@ -31,7 +31,7 @@ class Facts:
 
     def network(self, like: Network) -> Network | None:
         """The profile's network of the same model, on whatever data; None where it has none."""
-        return next((network for network in words.networks(self.evidence.profile) if network.model == like.model), None)
+        return words.own(self.evidence.profile, like)
 
     def trained(self, network: Network) -> bool:
         """Whether the profile trains the network, so that there are accuracies."""

@@ -64,9 +64,8 @@ def networks(evidence: Evidence) -> Iterator[str]:
 
 def other_data(evidence: Evidence) -> Iterator[str]:
     """Which networks are on other data than the paper's, and what that does to their masks."""
-    usual = {network.model: network.dataset for network in words.networks(PROFILES["paper"])}
-    here = words.networks(evidence.profile)
-    if swapped := [network for network in here if usual.get(network.model, network.dataset) != network.dataset]:
+    paper = {network: words.own(PROFILES["paper"], network) for network in words.networks(evidence.profile)}
+    if swapped := [here for here, theirs in paper.items() if theirs is not None and theirs.dataset != here.dataset]:
         yield (
             f"On other data than the paper's: {', '.join(words.title(network) for network in swapped)}. Masks by "
             "magnitude, SynFlow and random scores depend on no image, so theirs are of the paper's kind. Those by SNIP "

@@ -150,10 +150,11 @@ def _changes(facts: Facts, cell: Cell, own: Cell) -> tuple[float, ...]:
 def _shown(facts: Facts, cell: Cell) -> list[Cell]:
     """Every cell of a network that a table shows, but for those that diverged; the pool is one for all tables."""
     network = _network(facts, cell)
-    rows = [row for row in TABLES if row.network.model == network.model]
+    rows = [row for row in TABLES if facts.network(row.network) == network]
     pruned = (row.method.cell(network, Decimal(amount), 0) for row in rows for amount in row.amounts)
     return [each for each in dict.fromkeys((base(network, 0), *pruned)) if not facts.evidence.diverged(each)]
 
 
 def _network(facts: Facts, cell: Cell) -> Network:
-    return next(each for each in words.networks(facts.evidence.profile) if each.model == cell.model)
+    like = Network(model=cell.model, dataset=cell.dataset)
+    return facts.network(like) or like
