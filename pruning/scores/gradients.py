@@ -7,22 +7,22 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from pruning.scores import memory
-from pruning.scores.anew import computed_anew
 from pruning.scores.batches import Batch, checked, replayable
+from pruning.scores.lean import little_memory
 
 CHUNK = 128
 """Images whose activations are held at once, unless batch statistics tie a whole batch together."""
 
 Numbers = dict[str, Tensor]
-Modules = tuple[nn.Module, ...]
+Part = tuple[Tensor, Tensor, tuple[nn.Module, ...] | None]
 
 
-def parts(model: nn.Module, batches: Iterable[Batch], *, graphs: int = 1) -> Iterator[tuple[Tensor, Tensor, Modules]]:
+def parts(model: nn.Module, batches: Iterable[Batch], *, graphs: int = 1) -> Iterator[Part]:
     """``batches`` cut to at most CHUNK images each, fewer where activations would not fit into ``memory.BUDGET``.
 
     Where batch norm looks at the batch, as in training mode, batches are left as they are. Beside images and labels
-    come the modules to be computed anew because a batch does not fit. ``graphs`` is how much the pass holds, in
-    activations of going forward. Raises ValueError where there is not a single image, or a batch is not one.
+    come, where a batch does not fit, the modules that can be computed anew, else None. ``graphs`` is how much the pass
+    holds, in activations of going forward. Raises ValueError where there is not a single image, or a batch is not one.
     """
     found, whole = None, model.training or any(_looks_at_batch(module) for module in model.modules())
     for batch in batches:
@@ -32,10 +32,10 @@ def parts(model: nn.Module, batches: Iterable[Batch], *, graphs: int = 1) -> Ite
         found = found or memory.survey(model, images)
         room = max(1, memory.BUDGET // (graphs * found.held))
         if whole:
-            yield images, labels, () if len(images) <= room else found.modules
+            yield images, labels, None if len(images) <= room else found.modules
         else:
             size = min(CHUNK, room)
-            yield from ((*part, ()) for part in zip(images.split(size), labels.split(size), strict=True))
+            yield from ((*part, None) for part in zip(images.split(size), labels.split(size), strict=True))
     if found is None:
         raise ValueError("this score needs data, and the batches given hold not one image")
 
@@ -58,7 +58,7 @@ def mean_gradient(model: nn.Module, batches: Iterable[Batch], temperature: float
     sums = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
     number = 0
     for images, labels, large in parts(model, batches):
-        with computed_anew(large):
+        with little_memory(large):
             loss = total_loss(model, images, labels, temperature)
             for total, part in zip(sums.values(), _gradients(loss, parameters.values()), strict=True):
                 total += part
@@ -95,7 +95,7 @@ def hessian_product(
     sums = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
     number = 0
     for images, labels, large in parts(model, batches, graphs=GRAPHS):
-        with computed_anew(large):
+        with little_memory(large):
             loss = total_loss(model, images, labels, temperature)
             for total, part in zip(sums.values(), _along(vector, loss, parameters), strict=True):
                 total += part

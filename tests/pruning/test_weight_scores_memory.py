@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pruning import models, scores
-from pruning.scores import BNMode, memory
+from pruning.scores import BNMode, lean, memory, spill
 from pruning.scores import batches as batches_module
 
 from .networks import batches, images, trained_looking
@@ -73,6 +73,8 @@ def test_activations_computed_anew_give_the_same_scores(name: str, model: str, m
     net, sample = trained_looking(model), batches(5, 4, side=16)
     kept = scores.weight_scores(name, net, sample)
     monkeypatch.setattr(memory, "BUDGET", ANEW)
+    monkeypatch.setattr(spill, "LEAST", 0)
+    monkeypatch.setattr(lean, "PIECE", 1)
     before = copy.deepcopy(net.state_dict())
     assert close(scores.weight_scores(name, net, sample), kept)
     assert all(torch.equal(before[key], tensor) for key, tensor in net.state_dict().items())
@@ -183,6 +185,104 @@ def test_modules_that_cannot_be_computed_anew_are_left_alone(
     kept = scores.weight_scores("grasp", net, sample)
     monkeypatch.setattr(memory, "BUDGET", ANEW)
     assert close(scores.weight_scores("grasp", net, sample), kept)
+
+
+# Saved tensors in files, and batch norm by channels.
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], list[Path]]:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(spill, "LEAST", 8 * 5)
+    return lambda: [path for path in tmp_path.rglob("*.pt") if path.is_file()]
+
+
+def test_what_exceeds_the_room_waits_in_files(files: Callable[[], list[Path]], tmp_path: Path) -> None:
+    x = torch.rand(5, dtype=torch.float64, requires_grad=True)
+    with spill.saved_within(2 * x.nbytes):
+        first = torch.exp(x)  # keeps its result, the first of two that there is room for
+        second = torch.exp(first)
+        assert files() == []
+        third = torch.exp(second)
+        assert len(files()) == 1
+        square = first.square()  # keeps the first result, which is there anyway
+        assert len(files()) == 1
+        (slope,) = torch.autograd.grad(third.sum(), [x])
+        assert files() == []
+        del square
+        again = torch.exp(torch.exp(x))
+        assert files() == []  # as there is room for two once more
+        assert (again > 1).all()
+    assert torch.allclose(slope, third.detach() * second.detach() * first.detach())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_derivatives_of_second_order_come_through_files(files: Callable[[], list[Path]]) -> None:
+    x = torch.rand(2, 3, 4, 5, dtype=torch.float64).contiguous(memory_format=torch.channels_last).requires_grad_()
+    with spill.saved_within(0):
+        (slope,) = torch.autograd.grad((torch.exp(x) * x.flip(1)).sum(), [x], create_graph=True)
+        assert files()
+        (curve,) = torch.autograd.grad(slope.square().sum(), [x])
+    (slope,) = torch.autograd.grad((torch.exp(x) * x.flip(1)).sum(), [x], create_graph=True)
+    (wanted,) = torch.autograd.grad(slope.square().sum(), [x])
+    assert torch.equal(curve, wanted)
+
+
+def test_a_file_holds_a_tensor_in_its_layout_and_nothing_else(files: Callable[[], list[Path]], tmp_path: Path) -> None:
+    whole = torch.rand(64, 3, 8, 8).contiguous(memory_format=torch.channels_last)
+    part = whole[3:5]
+    room = spill._Room(0, tmp_path)
+    filed = room.put(part)
+    (path,) = files()
+    assert path.stat().st_size < whole.nbytes / 4
+    assert torch.equal(filed.get(), part)
+    assert filed.get().stride() == part.stride()
+
+
+def test_parameters_and_small_tensors_are_left_where_they_are(
+    files: Callable[[], list[Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = spill._Room(0, tmp_path)
+    for tensor in (nn.Parameter(torch.rand(100)), torch.rand(9)):
+        assert room.put(tensor) is tensor
+    monkeypatch.setattr(spill, "LEAST", 10**9)
+    assert room.put(large := torch.rand(100)) is large
+
+
+@pytest.mark.parametrize("piece", [1, 500, 2**26])
+@pytest.mark.parametrize(
+    ("affine", "tracks", "training"), [(True, True, True), (False, False, True), (True, True, False)]
+)
+def test_batch_norm_by_channels(
+    piece: int, affine: bool, tracks: bool, training: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lean, "PIECE", piece)
+    x = torch.rand(4, 5, 3, 3, dtype=torch.float64, requires_grad=True)
+    wanted, found = (
+        nn.BatchNorm2d(5, affine=affine, track_running_stats=tracks).double().train(training) for _ in range(2)
+    )
+
+    def slopes(norm: nn.BatchNorm2d) -> tuple[Tensor, ...]:
+        y = norm(x)
+        (first,) = torch.autograd.grad(y.square().sin().sum(), [x], create_graph=True)
+        return y, first, *torch.autograd.grad(first.square().sum(), [x, *norm.parameters()], allow_unused=True)
+
+    usual = slopes(wanted)
+    with lean._ByChannels():
+        ours = slopes(found)
+    assert all(torch.allclose(a, b, rtol=1e-12) for a, b in zip(ours, usual, strict=True))
+    assert all(torch.allclose(a.double(), b.double()) for a, b in zip(found.buffers(), wanted.buffers(), strict=True))
+
+
+def test_a_network_without_modules_to_compute_anew_uses_files_too(
+    files: Callable[[], list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, sample, seen = models.build("lenet300_100").double(), batches(6, side=28), []
+    kept = scores.weight_scores("grasp", net, sample)
+    monkeypatch.setattr(memory, "BUDGET", ANEW)
+    net.register_forward_hook(lambda *_: seen.append(len(files())))
+    assert close(scores.weight_scores("grasp", net, sample), kept)
+    assert max(seen) > 0
 
 
 # How much memory.

@@ -1,0 +1,62 @@
+"""Gradients of first and second order through batches that cannot be cut and do not fit into memory."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from pruning.scores import memory
+from pruning.scores.anew import computed_anew
+from pruning.scores.spill import saved_within
+
+PIECE = 2**26
+"""Bytes of input that batch norm works on at once; its second derivative makes ten tensors of that size."""
+
+
+@contextmanager
+def little_memory(modules: Sequence[nn.Module] | None) -> Iterator[None]:
+    """Inside, ``modules`` are computed anew, saved tensors wait in files, and batch norm takes channels by and by.
+
+    Given None, nothing is other than outside. Half of ``memory.BUDGET`` is for saved tensors, so that about as much
+    is left for those that are being worked on.
+    """
+    if modules is None:
+        yield
+    else:
+        with computed_anew(modules), saved_within(memory.BUDGET // 2), _ByChannels():
+            yield
+
+
+class _ByChannels(TorchFunctionMode):
+    """Batch norm of a large input as that of parts of its channels, which have nothing to do with each other."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func is F.batch_norm:
+            return _batch_norm(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def _batch_norm(
+    input: Tensor,  # noqa: A002 - named as in torch
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    *others: Any,
+    **options: Any,
+) -> Tensor:
+    """:func:`torch.nn.functional.batch_norm`."""
+    size = max(1, input.shape[1] * PIECE // input.nbytes)
+    per_channel = [
+        [None] * -(-input.shape[1] // size) if tensor is None else tensor.split(size)
+        for tensor in (running_mean, running_var, weight, bias)
+    ]
+    parts = zip(input.split(size, dim=1), *per_channel, strict=True)
+    results = [F.batch_norm(*part, *others, **options) for part in parts]
+    return results[0] if len(results) == 1 else torch.cat(results, dim=1)
