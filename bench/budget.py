@@ -9,10 +9,11 @@ from bench import cost
 from bench.cell import Cell
 from bench.device import likely_kind
 from bench.options import Request
-from bench.queue import Entry, Question, in_turn, queue
+from bench.profiles import Profile
+from bench.queue import Asked, Entry, in_turn, queue
 from bench.state import find
 from bench.state import missing as unanswered
-from bench.suites.gradient_flow_claims import questions
+from bench.suites import gradient_flow_claims, missing_the_mark_questions
 from results.registry import Registry
 
 _UNFINISHED = ("interrupted", "timeout")
@@ -30,14 +31,20 @@ def upcoming(request: Request, registry: Registry) -> list[Entry]:
     return queue(
         missing,
         {cell: estimate.seconds for cell, estimate in estimates.items()},
-        partial(questions, without=profile.lacks) if profile.comparable else _none,
+        partial(_questions, profile),
         begun=begun,
         unanswered=unanswered(others, registry, profile, request.references),
     )
 
 
-def _none(cell: Cell) -> tuple[Question, ...]:  # noqa: ARG001
-    return ()
+def _questions(profile: Profile, cell: Cell) -> Asked:
+    """What is open in the papers; nothing where the numbers are not held against theirs."""
+    if not profile.comparable:
+        return ()
+    return (
+        *gradient_flow_claims.questions(cell, without=profile.lacks),
+        *missing_the_mark_questions.questions(cell),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

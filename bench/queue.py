@@ -22,7 +22,8 @@ class Question(NamedTuple):
     claim: bool = True
 
 
-Questions = Callable[[Cell], tuple[Question, ...]]
+Asked = tuple[Question, ...]
+Questions = Callable[[Cell], Asked]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +49,13 @@ def queue(
     ``unanswered`` are further cells without one, which are not to be run but which questions wait for.
     """
     asks = {cell: questions(cell) for cell in (*cells, *unanswered)}
+    places = {cell: place for place, cell in enumerate(cells)}
     missing = Counter(question for found in asks.values() for question in found)
 
-    def worth(cell: Cell) -> tuple[bool, float, float]:
-        share = sum(1 / missing[question] for question in asks[cell])
-        return any(question.claim for question in asks[cell]), share / max(seconds[cell], 1e-9), -seconds[cell]
+    def worth(asked: Asked, cell: Cell) -> tuple[bool, float, float, int]:
+        share = sum(1 / missing[question] for question in asked)
+        claimed = any(question.claim for question in asked)
+        return claimed, share / max(seconds[cell], 1e-9), -seconds[cell], -places[cell]
 
     def taken(cell: Cell) -> Entry:
         waiting = {question: missing[question] for question in asks[cell]}
@@ -61,11 +64,16 @@ def queue(
 
     entries = [taken(cell) for cell in sorted(cells, key=lambda cell: cell.seed) if cell in begun]
     for seed in sorted({cell.seed for cell in cells}):
-        left = [cell for cell in cells if cell.seed == seed and cell not in begun]
-        while left:
-            best = max(left, key=worth)  # of equals the first
-            left.remove(best)
-            entries.append(taken(best))
+        # Of cells that answer the same questions the cheapest comes first, so only those need be compared.
+        alike: dict[Asked, list[Cell]] = {}
+        for cell in sorted(cells, key=lambda cell: (-seconds[cell], -places[cell])):
+            if cell.seed == seed and cell not in begun:
+                alike.setdefault(asks[cell], []).append(cell)
+        while alike:
+            best = max(alike, key=lambda asked: worth(asked, alike[asked][-1]))
+            entries.append(taken(alike[best].pop()))
+            if not alike[best]:
+                del alike[best]
     return entries
 
 

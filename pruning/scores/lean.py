@@ -21,13 +21,14 @@ PIECE = 2**26
 def little_memory(modules: Sequence[nn.Module] | None) -> Iterator[None]:
     """Inside, ``modules`` are computed anew, saved tensors wait in files, and batch norm takes channels by and by.
 
-    Given None, nothing is other than outside. Half of ``memory.BUDGET`` is for saved tensors, so that about as much
-    is left for those that are being worked on.
+    Given None, nothing is other than outside. An eighth of ``memory.BUDGET`` is for saved tensors: what is being worked
+    on, and gradients that are on their way, take all of it.
     """
     if modules is None:
         yield
     else:
-        with computed_anew(modules), saved_within(memory.BUDGET // 2), _ByChannels():
+        # Around the modules as well, as torch.autograd.grad, in which they run again, puts such contexts aside.
+        with computed_anew(modules, around=_ByChannels), saved_within(memory.BUDGET // 8), _ByChannels():
             yield
 
 

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.multiprocessing.reductions import StorageWeakRef
 
 LEAST = 2**20
 """Bytes of a tensor that is worth a file."""
@@ -34,6 +36,7 @@ class _Room:
     def __init__(self, budget: int, folder: Path) -> None:
         self.left, self.folder, self.files = budget, folder, 0
         self.holders: Counter[int] = Counter()
+        self.filed: WeakValueDictionary[int, _Filed] = WeakValueDictionary()  # by the storage that was written or read
 
     def put(self, tensor: Tensor) -> Any:
         if isinstance(tensor, nn.Parameter) or tensor.device.type != "cpu" or tensor.nbytes < LEAST:
@@ -41,8 +44,11 @@ class _Room:
         storage = tensor.untyped_storage()
         if storage.data_ptr() in self.holders or storage.nbytes() <= self.left:
             return _Held(tensor.detach(), self)
+        filed = self.filed.get(storage._cdata)
+        if filed is not None and filed.is_of(tensor):
+            return filed
         self.files += 1
-        return _Filed(tensor, self.folder / f"{self.files}.pt")
+        return _Filed(tensor, self.folder / f"{self.files}.pt", self)
 
 
 class _Held:
@@ -66,15 +72,33 @@ class _Held:
 
 
 class _Filed:
-    """A tensor in a file, of the same layout in memory whenever it is read."""
+    """A tensor in a file, of the same layout in memory whenever it is read; read only where nobody has it any more."""
 
-    def __init__(self, tensor: Tensor, path: Path) -> None:
-        self.path = path
+    def __init__(self, tensor: Tensor, path: Path, room: _Room) -> None:
+        self.path, self.room = path, room
         whole = tensor.nbytes == tensor.untyped_storage().nbytes()
         torch.save(tensor.detach() if whole else tensor.detach().clone(), path)
+        self._see(tensor)
+
+    def _see(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        self.shape = tensor.dtype, tensor.storage_offset(), tensor.shape, tensor.stride()
+        self.there = StorageWeakRef(storage)  # as long as this is held, no other storage has the same number
+        self.room.filed[storage._cdata] = self
+
+    def is_of(self, tensor: Tensor) -> bool:
+        """Whether ``tensor`` is the one in the file: in the storage that was last seen, and all that is left of it."""
+        same = tensor.dtype, tensor.storage_offset(), tensor.shape, tensor.stride()
+        return same == self.shape and tensor.untyped_storage()._cdata == self.there.cdata
 
     def get(self) -> Tensor:
-        return torch.load(self.path)  # type: ignore[no-any-return]
+        storage = cast("torch.UntypedStorage | None", torch.UntypedStorage._new_with_weak_ptr(self.there.cdata))
+        if storage is not None:
+            dtype, *place = self.shape
+            return torch.empty(0, dtype=dtype).set_(storage, *place)
+        tensor: Tensor = torch.load(self.path)
+        self._see(tensor)
+        return tensor
 
     def __del__(self) -> None:
         self.path.unlink(missing_ok=True)
