@@ -15,7 +15,7 @@ CATALOGUE = (
     "bench.profiles", "bench.progress", "bench.protocol", "bench.queue", "bench.scores", "bench.selection",
     "bench.settings", "bench.state", "bench.suites", "bench.suites.gradient_flow",
     "bench.suites.gradient_flow_claims", "bench.suites.missing_the_mark", "bench.suites.missing_the_mark_grids",
-    "bench.versions",
+    "bench.suites.missing_the_mark_questions", "bench.versions",
 )  # fmt: skip
 
 

@@ -1,10 +1,14 @@
 """The order of the queue, what it would settle, and how it fits into a time."""
 
+import time
+
 import pytest
 
 from bench.cell import Cell
 from bench.profiles import get
 from bench.queue import Question, in_turn, packed, queue
+from bench.suites import missing_the_mark as weights
+from bench.suites import missing_the_mark_questions
 from bench.suites.gradient_flow_claims import CLAIMS, questions
 from results import published
 
@@ -149,3 +153,47 @@ def test_a_claim_that_needs_what_a_protocol_lacks_is_not_waited_for():
     kept = names(magnitude, without=("random", "uniform"))
     assert not [name for name in kept if "random" in name or name.startswith("table3")]
     assert "gf_magnitude_gt_loss" in kept
+
+
+# The second suite.
+
+
+def asked(cell):
+    return {question.name: question for question in missing_the_mark_questions.questions(cell)}
+
+
+def test_a_cell_of_weights_knows_the_figures_it_is_drawn_in():
+    snip = weights.SNIP.cell(weights.LENET, weights.level_amount(11), 2)
+    assert sorted(asked(snip)) == [f"figure_k.{k}_lenet300_100_mnist" for k in (1, 2, 3, 6, 8)]
+    assert {(question.seed, question.claim) for question in asked(snip).values()} == {(2, True)}
+    few = weights.SNIP.cell(
+        weights.LENET, weights.level_amount(7), 0
+    )  # no level of ablations, nor the one that matches
+    assert sorted(asked(few)) == [f"figure_k.{k}_lenet300_100_mnist" for k in (1, 6)]
+
+
+def test_tables_of_the_second_suite_are_no_claims():
+    base = asked(weights.base(weights.VGG16, 0))
+    assert {name for name, question in base.items() if not question.claim} == {
+        "table_2_vgg16_cifar10",
+        "table_7_vgg16_cifar10",
+    }
+    assert "figure_7_vgg16_cifar10" in base
+
+
+def test_every_cell_of_the_second_suite_is_in_a_figure_or_a_table():
+    assert all(asked(each) for each in get("paper").cells(suites=(weights.SUITE,)))
+
+
+def test_a_suite_asks_nothing_about_the_cells_of_the_other():
+    assert missing_the_mark_questions.questions(A) == ()
+    assert questions(weights.base(weights.VGG16, 0)) == ()
+
+
+def test_thousands_of_cells_are_in_order_in_seconds():
+    cells = [each for each in get("paper").cells(suites=(weights.SUITE,)) if each.seed == 0]
+    assert len(cells) > 3000
+    start = time.perf_counter()
+    entries = queue(cells, dict.fromkeys(cells, 1.0), missing_the_mark_questions.questions)
+    assert time.perf_counter() - start < 20  # two; comparing every cell with every other takes a minute
+    assert len({entry.cell for entry in entries}) == len(cells)
