@@ -24,6 +24,8 @@ LEVELS = ("sparsity", "paths")
 """Axes on which every fifth of the weights that goes takes the same room, as in the paper."""
 _LEAST_ROOM = 1.0
 """Points of accuracy that are always left below the curves that set the axis."""
+_ASIDE = ("invert", "unit_variance")
+"""Ablations whose curves the axis need not show."""
 _ZOOM = (0.99, 1.05)
 """What Figure 16 of the paper shows of the ratios; ours shows more where there is more."""
 
@@ -46,8 +48,9 @@ def ticks(axis: str, chart: Chart) -> list[tuple[float, str]]:
 def limits(axis: str, charts: Sequence[Chart]) -> tuple[float, float] | None:
     """From where to where the y axis of ``charts``, all of one network, reaches; None where there is nothing to show.
 
-    An axis of accuracies is cut. It shows at least half of every curve, those of inverted scores aside, and the best at
-    every place, and as much again below: collapsed networks would leave no room to tell the others apart.
+    An axis of accuracies is cut. It shows at least half of every curve, and the best at every place, and as much again
+    below: collapsed networks would leave no room to tell the others apart. For the same reason it need not show what
+    becomes of inverted scores and of networks that begin at variance 1.
     """
     if axis in ("neurons", "layers"):
         return (-2.0, 102.0)
@@ -72,7 +75,7 @@ def _extent(charts: Iterable[Chart]) -> tuple[float, float]:
 
 
 def _medians(curves: Sequence[Curve]) -> list[float]:
-    upright = [curve for curve in curves if curve.method.ablation != "invert"]
+    upright = [curve for curve in curves if curve.method.ablation not in _ASIDE]
     return [median(point.mean for point in curve.points) for curve in upright or curves]
 
 
