@@ -58,6 +58,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     _collect_cells_alone(config)
     _calm_benchmark(config)
+    if getattr(config.option, "dist", "no") == "loadfile":  # as tests are shared out; but all cells are in one file
+        config.option.dist = "load"
     _add_path(config.invocation_params.dir)
     try:
         request = options.parse(partial(value_of, config))

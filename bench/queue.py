@@ -15,7 +15,7 @@ from bench.cell import Cell
 
 
 class Question(NamedTuple):
-    """What cells answer together: a claim, or a table, in one seed or (None) in all of them."""
+    """What cells answer together: a claim, a figure that claims rest on, or a table; in one seed or (None) in all."""
 
     name: str
     seed: int | None

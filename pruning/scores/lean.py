@@ -53,11 +53,12 @@ def _batch_norm(
     **options: Any,
 ) -> Tensor:
     """:func:`torch.nn.functional.batch_norm`."""
+    if input.nbytes <= PIECE:
+        return F.batch_norm(input, running_mean, running_var, weight, bias, *others, **options)
     size = max(1, input.shape[1] * PIECE // input.nbytes)
     per_channel = [
         [None] * -(-input.shape[1] // size) if tensor is None else tensor.split(size)
         for tensor in (running_mean, running_var, weight, bias)
     ]
     parts = zip(input.split(size, dim=1), *per_channel, strict=True)
-    results = [F.batch_norm(*part, *others, **options) for part in parts]
-    return results[0] if len(results) == 1 else torch.cat(results, dim=1)
+    return torch.cat([F.batch_norm(*part, *others, **options) for part in parts], dim=1)

@@ -35,7 +35,7 @@ def survey(model: nn.Module, images: Tensor) -> Survey:
 
     def see(tensor: Tensor) -> Tensor:
         held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
+        return tensor.detach()  # itself, it would hold on to the graph that holds on to it
 
     with mode(model, training=False), _watched(model, modules), saved_tensors_hooks(see, lambda tensor: tensor):
         logits = model(images[:2])  # its graph lives as long, so no address stands for two tensors

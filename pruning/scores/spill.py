@@ -16,13 +16,18 @@ from torch.multiprocessing.reductions import StorageWeakRef
 LEAST = 2**20
 """Bytes of a tensor that is worth a file."""
 
+Place = tuple[Any, ...]
+"""Which numbers a tensor is made of: its storage, and type, offset, shape and strides in it."""
+
 
 @contextmanager
 def saved_within(budget: int) -> Iterator[None]:
     """Inside, the tensors that autograd saves take ``budget`` bytes of memory; those that come then wait in files.
 
-    Gradients are to be taken inside, too, as the files are gone afterwards. Parameters, small tensors and those on a
-    GPU are left where they are, and not counted.
+    The files are in ``tempfile.gettempdir()`` (set TMPDIR to a disk where that lies in memory), and gone afterwards, so
+    gradients are to be taken inside, too. Parameters, small tensors, those on a GPU and those that are no plain numbers
+    are left where they are, and not counted. That a tensor is changed in place after it was saved, which autograd
+    refuses otherwise, is not noticed.
     """
     with TemporaryDirectory(prefix="pruning-saved-") as folder:
         room = _Room(budget, Path(folder))
@@ -36,19 +41,37 @@ class _Room:
     def __init__(self, budget: int, folder: Path) -> None:
         self.left, self.folder, self.files = budget, folder, 0
         self.holders: Counter[int] = Counter()
-        self.filed: WeakValueDictionary[int, _Filed] = WeakValueDictionary()  # by the storage that was written or read
+        self.filed: WeakValueDictionary[Place, _Filed] = WeakValueDictionary()
 
     def put(self, tensor: Tensor) -> Any:
-        if isinstance(tensor, nn.Parameter) or tensor.device.type != "cpu" or tensor.nbytes < LEAST:
-            return tensor
+        if not _movable(tensor):
+            return tensor.detach()  # itself, it would hold on to the graph that holds on to it
         storage = tensor.untyped_storage()
         if storage.data_ptr() in self.holders or storage.nbytes() <= self.left:
             return _Held(tensor.detach(), self)
-        filed = self.filed.get(storage._cdata)
-        if filed is not None and filed.is_of(tensor):
+        filed = self.filed.get(_place(tensor))
+        if filed is not None and filed.version == tensor._version:
             return filed
         self.files += 1
-        return _Filed(tensor, self.folder / f"{self.files}.pt", self)
+        return _Filed(tensor.detach(), self.folder / f"{self.files}.pt", self)
+
+
+def _movable(tensor: Tensor) -> bool:
+    if type(tensor) is not Tensor or tensor.layout != torch.strided or tensor.device.type != "cpu":
+        return False  # parameters among them
+    if tensor.is_conj() or tensor.is_neg() or isinstance(tensor._base, nn.Parameter):
+        return False
+    return min(tensor.nbytes, tensor.untyped_storage().nbytes()) >= LEAST
+
+
+def _place(tensor: Tensor) -> Place:
+    return (
+        tensor.untyped_storage()._cdata,
+        tensor.dtype,
+        tensor.storage_offset(),
+        tensor.shape,
+        tensor.stride(),
+    )
 
 
 class _Held:
@@ -72,33 +95,33 @@ class _Held:
 
 
 class _Filed:
-    """A tensor in a file, of the same layout in memory whenever it is read; read only where nobody has it any more."""
+    """A tensor in a file, which is read only where nobody has the tensor any more; what is read has no gaps."""
 
     def __init__(self, tensor: Tensor, path: Path, room: _Room) -> None:
         self.path, self.room = path, room
         whole = tensor.nbytes == tensor.untyped_storage().nbytes()
-        torch.save(tensor.detach() if whole else tensor.detach().clone(), path)
+        torch.save(tensor if whole else tensor.clone(), path)
         self._see(tensor)
 
     def _see(self, tensor: Tensor) -> None:
-        storage = tensor.untyped_storage()
-        self.shape = tensor.dtype, tensor.storage_offset(), tensor.shape, tensor.stride()
-        self.there = StorageWeakRef(storage)  # as long as this is held, no other storage has the same number
-        self.room.filed[storage._cdata] = self
-
-    def is_of(self, tensor: Tensor) -> bool:
-        """Whether ``tensor`` is the one in the file: in the storage that was last seen, and all that is left of it."""
-        same = tensor.dtype, tensor.storage_offset(), tensor.shape, tensor.stride()
-        return same == self.shape and tensor.untyped_storage()._cdata == self.there.cdata
+        self.place, self.version = _place(tensor), tensor._version
+        self.there = StorageWeakRef(tensor.untyped_storage())  # as long as it is held, no other storage has the number
+        self.room.filed[self.place] = self
 
     def get(self) -> Tensor:
         storage = cast("torch.UntypedStorage | None", torch.UntypedStorage._new_with_weak_ptr(self.there.cdata))
         if storage is not None:
-            dtype, *place = self.shape
-            return torch.empty(0, dtype=dtype).set_(storage, *place)
+            _, dtype, *place = self.place
+            return torch.empty(0, dtype=dtype, device=storage.device).set_(storage, *place)
         tensor: Tensor = torch.load(self.path)
+        self._forget()
         self._see(tensor)
         return tensor
+
+    def _forget(self) -> None:
+        """The place where it was, which another tensor may take from now on."""
+        if self.room.filed.get(self.place) is self:
+            del self.room.filed[self.place]
 
     def __del__(self) -> None:
         self.path.unlink(missing_ok=True)

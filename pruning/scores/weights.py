@@ -6,9 +6,9 @@ lowest are pruned first, so signs are turned where the paper removes the highest
 ten images of every class, with batch norm in training mode: its statistics are those of each batch as it is given.
 
 All are in the precision of the network, but random and synflow in float64. Such a batch cannot be cut, so memory goes
-with its size, not with the number of batches: ResNet-50 at 224 pixels in float32 takes 1.5 GiB and for each image 34
-MiB with snip (batches of 32 and 64 on the CPU), 94 with the GraSP scores (at 64 pixels, scaled by area). In evaluation
-mode it is cut to fit.
+with its size, not with the number of batches. Of one that does not fit, activations are computed anew, and what
+autograd saves waits in temporary files (:mod:`pruning.scores.spill`): 256 images of 224 pixels through ResNet-50 take
+snip to 6.8 GiB on the CPU, in float32. In evaluation mode batches are cut to fit.
 """
 # ruff: noqa: ARG001 - every score takes (model, batches), whether it reads them or not
 

@@ -64,7 +64,8 @@ def lane(device):
 def running(cell, profile, settings, listener):
     yield True
     with Path(os.environ["STUB_LOG"]).open("a") as log:
-        print(cell.id, settings.device, file=log)
+        where = os.environ.get("PYTEST_XDIST_WORKER", "alone"), os.environ.get("OMP_NUM_THREADS", "all")
+        print(cell.id, settings.device, *where, file=log)
     plan = json.loads(os.environ["STUB_PLAN"])
     behaviour = next((plan[part] for part in plan if part in cell.id), "done")
     if behaviour in ERRORS:
@@ -155,6 +156,11 @@ class Lab:
         lines = log.read_text().splitlines() if log.exists() else []
         log.unlink(missing_ok=True)
         return [line.split()[0] for line in lines]
+
+    def workers(self) -> set[tuple[str, str]]:
+        """Where cells were run since the last call of :meth:`ran`, and with how many threads."""
+        lines = (self.folder / "log").read_text().splitlines()
+        return {(line.split()[2], line.split()[3]) for line in lines}
 
     def modules(self) -> set[str]:
         """What the last pytest had imported when it ended."""

@@ -1,7 +1,9 @@
 import json
+import os
 import re
 import sys
 import time
+from unittest.mock import ANY
 
 import pytest
 
@@ -176,9 +178,17 @@ def test_a_score_of_ones_own_reruns_when_its_file_changes(lab):
 def test_xdist_runs_the_same_cells_and_only_the_controller_speaks(lab):
     result = lab.pytest("-m", "benchmark", "--model=vgg13", "--rounds=1", "-n", "2")
     assert result.returncode == 0, result.stdout
+    share = str(max(1, len(os.sched_getaffinity(0)) // 2)) if hasattr(os, "sched_getaffinity") else ANY
+    assert lab.workers() == {("gw0", share), ("gw1", share)}
     assert len(lab.ran()) == len(lab.records()) == 9
     assert result.stdout.count(f"{LOSS} ") == 1
     assert "Warning" not in result.stdout + result.stderr
+
+
+def test_cells_run_in_one_process_unless_a_number_is_said(lab):
+    for options in ((), ("-n", "auto")):
+        assert lab.pytest(*ONE, *options, "--rerun").returncode == 0
+        assert lab.workers() == {("alone", "all")}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Scores in bounded memory: cut where that is exact, computed anew where it is not, each batch read when it is due."""
 
 import copy
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -271,14 +272,75 @@ def test_a_new_tensor_in_the_place_of_an_old_one_has_a_file_of_its_own(
     assert torch.equal(filed.get(), read)
 
 
-def test_parameters_and_small_tensors_are_left_where_they_are(
-    files: Callable[[], list[Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        nn.Parameter(torch.rand(10, 10)),
+        nn.Parameter(torch.rand(10, 10)).t(),  # which a linear layer saves
+        torch.rand(9),
+        torch.rand(1).expand(100, 100),  # of four bytes
+        torch.rand(100, dtype=torch.complex64).conj(),
+        torch.rand(10, 10).to_sparse(),
+    ],
+)
+def test_what_is_not_worth_a_file_or_no_plain_numbers_is_left_alone(
+    tensor: Tensor, files: Callable[[], list[Path]], tmp_path: Path
 ) -> None:
-    room = spill._Room(0, tmp_path)
-    for tensor in (nn.Parameter(torch.rand(100)), torch.rand(9)):
-        assert room.put(tensor) is tensor
-    monkeypatch.setattr(spill, "LEAST", 10**9)
-    assert room.put(large := torch.rand(100)) is large
+    found = spill._Room(0, tmp_path).put(tensor)
+    assert isinstance(found, Tensor)
+    assert torch.equal(found.to_dense(), tensor.to_dense())
+    assert files() == []
+
+
+def test_parts_of_one_tensor_have_a_file_each(files: Callable[[], list[Path]], tmp_path: Path) -> None:
+    room, whole = spill._Room(0, tmp_path), torch.rand(4, 8, 5, 5)
+    slices = whole.split(2, dim=1)
+    filed = [room.put(part) for part in slices]
+    assert [room.put(part) for part in slices] == filed
+    assert len(files()) == 4
+    kept = whole.clone()
+    del whole, slices
+    assert torch.equal(torch.cat([each.get() for each in filed], dim=1), kept)
+
+
+def test_a_tensor_that_was_written_and_then_filled_anew_is_written_again(files: Callable[[], list[Path]]) -> None:
+    weight, buffer = torch.ones(100, requires_grad=True), torch.zeros(100)
+    with spill.saved_within(0):
+        unused = weight * buffer
+        buffer.fill_(3)
+        product = weight * buffer
+        del buffer
+        (slope,) = torch.autograd.grad(product.sum(), [weight])
+        del unused
+    assert torch.equal(slope, torch.full((100,), 3.0))
+
+
+def tensors() -> int:
+    gc.collect()
+    return sum(type(each) is Tensor for each in gc.get_objects())
+
+
+def test_a_survey_leaves_no_tensors_behind() -> None:
+    net, sample = trained_looking("resnet20"), images(4, 8)
+    memory.survey(net, sample)
+    before = tensors()
+    memory.survey(net, sample)
+    assert tensors() == before
+
+
+def test_a_pass_that_fails_leaves_no_tensors_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, sample = trained_looking("resnet20"), batches(4)
+    net.last = nn.Identity()
+    net.last.register_forward_hook(lambda *_: 1 / 0)
+
+    def fails() -> None:
+        with pytest.raises(ZeroDivisionError), lean.little_memory(()):
+            net.last(net(sample[0][0]))
+
+    fails()
+    before = tensors()
+    fails()
+    assert tensors() == before
 
 
 @pytest.mark.parametrize("piece", [1, 500, 2**26])
@@ -304,6 +366,31 @@ def test_batch_norm_by_channels(
         ours = slopes(found)
     assert all(torch.allclose(a, b, rtol=1e-12) for a, b in zip(ours, usual, strict=True))
     assert all(torch.allclose(a.double(), b.double()) for a, b in zip(found.buffers(), wanted.buffers(), strict=True))
+
+
+class Norms(TorchDispatchMode):
+    """Channels of every batch norm that is computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.channels: list[int] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten.native_batch_norm.default:
+            self.channels.append(args[0].shape[1])
+        return func(*args, **(kwargs or {}))
+
+
+def test_batch_norm_is_split_where_modules_run_again_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lean, "PIECE", 2 * 4 * 3 * 3 * 8)  # two channels of what comes
+    norm, x = nn.BatchNorm2d(5).double(), torch.rand(4, 5, 3, 3, dtype=torch.float64)
+    inner = nn.Sequential(norm)
+    with lean.little_memory([inner]), Norms() as seen:
+        y = inner(x.requires_grad_())
+        forward = list(seen.channels)
+        torch.autograd.grad(y.square().sum(), [x])
+    assert forward == [2, 2, 1]
+    assert seen.channels == [*forward, *forward]
 
 
 def test_a_network_without_modules_to_compute_anew_uses_files_too(

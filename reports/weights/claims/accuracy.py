@@ -33,12 +33,11 @@ def comparisons(
 ) -> Iterator[Tested]:
     """What :func:`over` judges."""
     name = facts.evidence.profile.name
-    for like in networks:
-        network = facts.network(like)
-        if network is None:
-            yield Absent(words.model(like), reason=f"not run in profile {name}")
+    for network in dict.fromkeys(facts.network(like) or like for like in networks):
+        if facts.network(network) is None:
+            yield Absent(words.model(network), reason=f"not run in profile {name}")
         elif trained and not facts.trained(network):
-            yield Absent(words.model(like), reason=f"not trained in profile {name}")
+            yield Absent(words.model(network), reason=f"not trained in profile {name}")
         else:
             for compare in compares:
                 yield from compare(facts, network)
