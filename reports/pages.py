@@ -114,7 +114,7 @@ def _html(profile: str, texts: Mapping[str, str]) -> str:
     from markdown_it import MarkdownIt
 
     converter = MarkdownIt("commonmark", {"html": True}).enable("table")
-    rendered = ((name, _scrolling(converter.render(_inner(text, texts)))) for name, text in texts.items())
+    rendered = ((name, _readable(converter.render(_inner(text, texts)))) for name, text in texts.items())
     sections = (f'<section id="{name}">\n{text}</section>\n' for name, text in rendered)
     return _PAGE.substitute(profile=profile, body="".join(sections))
 
@@ -123,9 +123,19 @@ def _inner(text: str, names: Iterable[str]) -> str:
     return re.sub(rf"\(({'|'.join(map(re.escape, names))})\.md\)", r"(#\1)", text)
 
 
-def _scrolling(text: str) -> str:
-    """A table wider than the page scrolls by itself."""
-    return text.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
+def _readable(text: str) -> str:
+    """A table wider than the page scrolls by itself, and sentences in it are broken into lines."""
+    text = text.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
+    return re.sub(r"<td>(.*)</td>", lambda cell: cell[0].replace("<td>", _cell(cell[1]), 1), text)
+
+
+_LETTERS = 40
+"""Of a line in a table that is not broken."""
+
+
+def _cell(inner: str) -> str:
+    lines = re.sub(r"<(?!br)[^>]*>", "", inner).split("<br>")
+    return '<td class="text">' if max(map(len, lines)) > _LETTERS else "<td>"
 
 
 _PAGE = Template("""<!doctype html>
@@ -139,6 +149,7 @@ section { border-bottom: 1px solid #ccc; padding-bottom: 1.5rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
 th, td { border: 1px solid #ccc; padding: .3rem .5rem; text-align: left; vertical-align: top; white-space: nowrap; }
+td.text { white-space: normal; min-width: 22rem; }
 th { background: #f3f3f3; }
 tr > :first-child { position: sticky; left: 0; background: #f3f3f3; }
 img { max-width: 100%; }

@@ -7,7 +7,7 @@ import pytest
 from bench import profiles
 from reports import overview
 from reports.evidence import gather
-from reports.pages import render
+from reports.pages import _readable, render
 from reports.places import default_out, linker
 from reports.prices import prices
 from results import published
@@ -144,3 +144,12 @@ def test_there_are_no_links_out_of_the_folder_that_holds_the_registry(make_recor
 def test_pages_go_beside_the_registry(tmp_path):
     assert default_out(tmp_path / "runs") == tmp_path / "rendered"
     assert default_out(default_root()).parts[-2:] == ("reports", "rendered")
+
+
+def test_sentences_in_tables_are_broken_into_lines_and_numbers_are_not():
+    cells = ["98.13 ± 0.10 (3)", "<a href='" + "x" * 99 + "'>short</a>", "two<br>" + "lines " * 5, "a sentence " * 5]
+    rows = "\n".join(f"<td>{cell}</td>" for cell in cells)
+    found = _readable(f"<table>\n{rows}\n</table>").splitlines()
+    assert found[0] == '<div class="wide"><table>'
+    assert [line.startswith('<td class="text">') for line in found[1:-1]] == [False, False, False, True]
+    assert found[4] == f'<td class="text">{cells[3]}</td>'
