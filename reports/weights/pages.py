@@ -69,9 +69,9 @@ def _figures(evidence: Evidence) -> str:
 _KEY = (
     "Lines are means over seeds, bands one sample standard deviation, where there are two seeds; the grey line is the "
     "unpruned network. A marker is hollow where a point has fewer seeds than the profile, and a line is broken where "
-    "it has none. Axes of accuracies are cut so that half of every curve, those of inverted scores and of networks that "
-    "begin at variance 1 aside, and the best method at every place stay on them; a wedge at the foot of a chart stands "
-    "for a mean that lies below. All of them are in the data beside each figure."
+    "it has none. Axes of accuracies are cut so that half of every curve, those of inverted scores and of networks "
+    "that begin at variance 1 aside, and the best method at every place stay on them; a wedge at the foot of a chart "
+    "stands for a mean that lies below. All of them are in the data beside each figure."
 )
 
 
