@@ -45,8 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Run cells in this process, where their progress shows, unless ``-n`` has a number; tests take all processors."""
-    return 0 if _wanted(config) else None
+    """Share out the tests, unless they need the one GPU; cells run here, where their progress shows."""
+    return 0 if _wanted(config) or asks_for(config.option.markexpr or "", "gpu") else None
 
 
 def pytest_configure(config: pytest.Config) -> None:
