@@ -1,6 +1,6 @@
 """Claims of appendix D.4 about Figure 7, in which what is left of the weights is halved ten times."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from bench.suites.missing_the_mark import HALVES, Method, Network
@@ -22,9 +22,6 @@ def collapses(method: Method) -> Compare:
     """The lowest accuracy of ``method`` over all amounts is chance."""
 
     def compare(facts: Facts, network: Network) -> Iterator[Tested]:
-        if network.dataset not in CHANCE:
-            yield _elsewhere(network)
-            return
         bound = CHANCE[network.dataset] + AT_CHANCE
         cells = {amount: method.cell(network, amount, 0) for amount in HALVES}
         means = {amount: found.mean for amount, cell in cells.items() if (found := facts.sample(cell)) is not None}
@@ -35,7 +32,7 @@ def collapses(method: Method) -> Compare:
         else:
             yield facts.compare(_place(network, lowest), [(1.0, cells[lowest])], at_most(bound))
 
-    return compare
+    return _where_chance_is_known(compare)
 
 
 def overtaken(method: Method, *others: Method) -> Compare:
@@ -57,18 +54,20 @@ def stays_above_chance(method: Method) -> Compare:
     """``method`` is more accurate than chance at the most extreme sparsities."""
 
     def compare(facts: Facts, network: Network) -> Iterator[Tested]:
-        if network.dataset not in CHANCE:
-            yield _elsewhere(network)
-            return
         relation = above(CHANCE[network.dataset] + AT_CHANCE)
         for amount in SPARSEST:
             yield facts.compare(_place(network, amount), [(1.0, method.cell(network, amount, 0))], relation)
 
-    return compare
+    return _where_chance_is_known(compare)
 
 
-def _elsewhere(network: Network) -> Absent:
-    return Absent(words.title(network), reason="Figure 7 is of other data")
+def _where_chance_is_known(compare: Compare) -> Compare:
+    def known(facts: Facts, network: Network) -> Iterable[Tested]:
+        if network.dataset in CHANCE:
+            return compare(facts, network)
+        return [Absent(words.title(network), reason="Figure 7 is of other data")]
+
+    return known
 
 
 def _place(network: Network, amount: Decimal) -> str:
