@@ -9,7 +9,7 @@ them begun.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from bench.cell import Cell
 
@@ -19,7 +19,12 @@ class Question(NamedTuple):
 
     name: str
     seed: int | None
-    claim: bool = True
+    kind: Literal["claim", "figure", "table"] = "claim"
+
+    @property
+    def claim(self) -> bool:
+        """Whether a claim waits for the answer."""
+        return self.kind != "table"
 
 
 Asked = tuple[Question, ...]

@@ -1,5 +1,6 @@
 """What ``python -m bench queue`` prints."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -9,7 +10,6 @@ from bench.budget import upcoming
 from bench.cost import duration
 from bench.options import Request
 from bench.queue import Entry, in_turn, packed
-from bench.suites import missing_the_mark
 from results.registry import Registry
 
 _SHOWN = 20
@@ -46,14 +46,10 @@ def _minutes(seconds: float) -> str:
 def _settles(entry: Entry) -> str:
     """What this cell completes, and of how many other claims, or figures that they rest on, it is a part."""
     complete = [question.name for question, missing in entry.waiting.items() if missing == 1]
-    others = sum(question.claim and missing > 1 for question, missing in entry.waiting.items())
-    part = [f"part of {others} {_kind(entry)}{'s' * (others > 1)}"] if others else []
+    others = Counter(question.kind for question, missing in entry.waiting.items() if question.claim and missing > 1)
+    part = [f"part of {number} {kind}{'s' * (number > 1)}" for kind, number in others.items()]
     words = ", ".join([*complete, *part]) or "a number of the tables"
     return f"{words} (begun)" if entry.begun else words
-
-
-def _kind(entry: Entry) -> str:
-    return "figure" if entry.cell.suite == missing_the_mark.SUITE else "claim"
 
 
 def _summary(entries: Sequence[Entry], shown: int, rest: Sequence[Entry]) -> str:

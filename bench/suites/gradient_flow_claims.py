@@ -27,7 +27,9 @@ class Needs:
     def question(self, seed: int) -> Question:
         """As the queue calls it."""
         name = self.claim
-        return Question(name, None if "_std_bound" in name else seed, claim=not name.startswith("table"))
+        return Question(
+            name, None if "_std_bound" in name else seed, kind="table" if name.startswith("table") else "claim"
+        )
 
     def include(self, cell: Cell) -> bool:
         """Whether ``cell`` is one of them."""

@@ -71,7 +71,7 @@ def test_a_question_also_waits_for_cells_that_are_not_asked_for():
 
 def test_a_table_is_no_claim():
     """Both complete something, and B costs less; but only A completes a claim."""
-    asks = {A: (Question("claim", 0),), B: (Question("table", 0, claim=False),)}
+    asks = {A: (Question("claim", 0),), B: (Question("table", 0, kind="table"),)}
     entries = queue([A, B], {A: 9.0, B: 1.0}, lambda cell: asks[cell])
     assert [entry.cell for entry in entries] == [A, B]
 
