@@ -112,7 +112,7 @@ class Run:
             state.steps = Steps(state.net, self.data, self.trial.recipe, momentum=state.momentum, mask=state.mask)
         with state.timed("train"):
             trained = yield from state.steps.train(
-                lr=stage.lr, seed=self.cell.seed, epoch=stage.epoch, steps=stage.steps
+                lr=stage.lr, seed=self.cell.seed, epoch=stage.epoch, steps=stage.steps, lr_from=stage.lr_from
             )
         state.momentum = state.steps.momentum
         with state.timed("test"):

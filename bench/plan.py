@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -41,11 +41,13 @@ _SPARSE = (
 class Train:
     """One epoch, counted from 1 over the whole run, then a test; ``round`` is None in base and final training.
 
-    With ``steps`` it ends after so many iterations. What comes out of a ``shared`` one, other cells go on from.
+    With ``steps`` it ends after so many iterations. With ``lr_from`` the rate climbs from there to ``lr``. What comes
+    out of a ``shared`` one, other cells go on from.
     """
 
     epoch: int
     lr: float
+    lr_from: float | None = None
     round: int | None
     steps: int | None = None
     shared: bool = False
@@ -106,6 +108,8 @@ def _filters(cell: Cell, protocol: Protocol) -> list[Stage]:
         raise ValueError(
             f"{rounds} rounds need an epoch each and one after them; this protocol trains for {protocol.epochs}"
         )
+    if protocol.warmup:
+        raise ValueError(f"{cell.id}: warmup is {protocol.warmup}; rounds of filters begin at the whole rate, with 0")
     stages: list[Stage] = []
     for k in range(1, rounds + 1):
         train = Train(epoch=k, lr=protocol.lr, round=k, shared=k == 1)
@@ -131,10 +135,7 @@ def _weights(cell: Cell, protocol: Protocol, images: int) -> list[Stage]:
         iterations=cell.rounds, amount=cell.amount, ablation="none" if cell.ablation == late else cell.ablation
     )
     altered = [Alter(ablation=late, rewind=cell.rewind)] if late != "none" or cell.rewind is not None else []
-    after = (
-        Train(epoch=len(before) + epoch, lr=learning_rate(epoch, protocol), round=None)
-        for epoch in range(1, protocol.epochs + 1)
-    )
+    after = (replace(_epoch(epoch, protocol), epoch=len(before) + epoch) for epoch in range(1, protocol.epochs + 1))
     return [*before, mask, *altered, *after]
 
 
@@ -150,13 +151,25 @@ def dense(until: Point, protocol: Protocol, images: int, round_: int | None = No
     last = whole + bool(steps)
     for epoch in range(1, last + 1):
         part = steps if epoch == last and steps else None
-        yield Train(epoch=epoch, lr=learning_rate(epoch, protocol), round=round_, steps=part, shared=epoch == last)
+        yield replace(_epoch(epoch, protocol), round=round_, steps=part, shared=epoch == last)
 
 
 def learning_rate(epoch: int, protocol: Protocol) -> float:
-    """The rate of an epoch, counted from 1: a tenth after each drop. Rounded, so that 0.1 / 10 is 0.01."""
+    """The rate of an epoch, counted from 1: a tenth after each drop. Rounded, so that 0.1 / 10 is 0.01.
+
+    Through the epochs of a warm-up it is only reached at their end.
+    """
     drops = sum(epoch > drop for drop in protocol.lr_drops)
     return float(f"{protocol.lr * 0.1**drops:.12g}")
+
+
+def _epoch(epoch: int, protocol: Protocol) -> Train:
+    """An epoch of the schedule, counted from 1."""
+    rate = learning_rate(epoch, protocol)
+    if epoch > protocol.warmup:
+        return Train(epoch=epoch, lr=rate, round=None)
+    share = rate / protocol.warmup
+    return Train(epoch=epoch, lr=share * epoch, lr_from=share * (epoch - 1), round=None)
 
 
 def keys(
@@ -192,7 +205,8 @@ def keys(
 def _facts(stage: Stage, cell: Cell, settings: Mapping[str, Any], versions: Mapping[str, int | str]) -> dict[str, Any]:
     if isinstance(stage, Train):
         # The round is left out: an epoch is the same whether pruning follows or not.
-        facts: dict[str, Any] = {"train": {"epoch": stage.epoch, "lr": stage.lr, "steps": stage.steps}}
+        rates = {"lr": stage.lr} if stage.lr_from is None else {"lr": stage.lr, "lr_from": stage.lr_from}
+        facts: dict[str, Any] = {"train": {"epoch": stage.epoch, **rates, "steps": stage.steps}}
         names: tuple[str, ...] = _TRAINING
         used: tuple[str, ...] = ("training", "augmentation")
     elif isinstance(stage, Sparsify):
@@ -200,7 +214,7 @@ def _facts(stage: Stage, cell: Cell, settings: Mapping[str, Any], versions: Mapp
         names, used = _SPARSE, ("score", "masks", "augmentation")
     elif isinstance(stage, Alter):
         facts = {"alter": [stage.ablation, stage.rewind]}
-        names, used = (*_TRAINING, "initialisation", "lr", "lr_drops"), ("masks", "training", "augmentation")
+        names, used = (*_TRAINING, "initialisation", "lr", "lr_drops", "warmup"), ("masks", "training", "augmentation")
     else:
         pruned = [cell.score, cell.granularity, cell.ablation, stage.k, stage.rounds, str(stage.amount)]
         facts = {"prune": pruned}

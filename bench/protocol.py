@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.cell import Cell
 
-MIGRATIONS: dict[str, Any] = {"initialisation": "default", "scoring_batch": None}
+MIGRATIONS: dict[str, Any] = {"initialisation": "default", "scoring_batch": None, "warmup": 0}
 """Fields added after the first release, each with the value that means what was done before it existed.
 
 A field at that value is left out of the key, so that adding a field renames no record.
@@ -36,6 +36,7 @@ class Protocol:
     batch_size: int = 128
     lr: float = 0.1  # also the rate of every round
     lr_drops: tuple[int, ...] = (80, 120)  # epochs after which the rate is multiplied by 0.1
+    warmup: int = 0  # first epochs, through which the rate climbs from 0, step by step
     momentum: float = 0.9
     weight_decay: float = 1e-4
     temperature: float = 5.0  # logits are divided by it, in training and in the logged losses
@@ -53,6 +54,8 @@ class Protocol:
             raise ValueError(f"width is {self.width}; it must be a multiplier above 0 and at most 4")
         if self.epochs < 0 or min(self.batch_size, self.score_samples, self.scoring_batch or 1) < 1:
             raise ValueError("epochs must not be negative; batches and score_samples must be at least 1")
+        if not 0 <= self.warmup <= self.epochs:
+            raise ValueError(f"warmup is {self.warmup}; it must be some of the {self.epochs} epochs")
         for name, kind in get_type_hints(type(self)).items():
             if get_origin(kind) is Literal and getattr(self, name) not in get_args(kind):
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected {' or '.join(get_args(kind))}")

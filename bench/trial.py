@@ -1,9 +1,11 @@
 """What a run of one cell works with: its images, its score, its networks before training."""
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +15,7 @@ from bench.plan import initialisation
 from bench.protocol import Protocol
 from bench.settings import Settings
 from pruning import data, models, scores, training
-from pruning.data import Dataset
+from pruning.data import Dataset, Split, Streamed, streaming
 from pruning.scores import Batch, Granularity, Score
 
 
@@ -35,8 +37,8 @@ class Trial:
         return None if self.cell.score == BASE else _score(self.cell, self.settings)
 
     @cached_property
-    def data(self) -> Dataset:
-        """The images on the device; none where the cell neither trains nor scores on any."""
+    def data(self) -> Dataset | Streamed:
+        """The images on the device, or on disk; none where the cell neither trains nor scores on any."""
         return self._loaded[0]
 
     @property
@@ -45,7 +47,7 @@ class Trial:
         return self._loaded[1]
 
     @cached_property
-    def _loaded(self) -> tuple[Dataset, str]:
+    def _loaded(self) -> tuple[Dataset | Streamed, str]:
         protocol, device = self.protocol, self.settings.device
         if protocol.epochs == 0 and (self.score is None or self.score.sampling == "none"):
             nothing = data.without_images(self.cell.dataset, protocol.image_size)
@@ -56,8 +58,7 @@ class Trial:
     @property
     def image(self) -> tuple[int, int, int]:
         """Shape of an image, [C, H, W]."""
-        height, width, channels = self.data.train.images.shape[1:]
-        return channels, height, width
+        return self.data.image
 
     @cached_property
     def recipe(self) -> training.Recipe:
@@ -104,31 +105,77 @@ class Trial:
         train, wanted = self.data.train, self.protocol.score_samples
         if self.score.sampling == "none":
             return None
-        stream = self.stream("score_sample", k, device=self.settings.device)
+        stream = self.stream("score_sample", k, device=str(train.labels.device))
         if self.score.sampling == "shuffled":
             return data.shuffled(len(train), wanted, stream)
         index = data.class_balanced(train.labels, self.data.classes, wanted, stream)
         return index[data.permutation(len(index), stream)] if self.score.granularity == "weights" else index
 
-    def batches(self, sample: Tensor | None, k: int, net: nn.Module) -> list[Batch]:
+    def batches(self, sample: Tensor | None, k: int, net: nn.Module) -> Sequence[Batch]:
         """The images of a sample as ``net`` is to see them, augmented as in training; the same whenever it is asked."""
         if sample is None:
             return []
+        size = self.protocol.scoring_batch or self.protocol.batch_size
+        if isinstance(self.data, Streamed):
+            return Prepared(net, self._decoded(sample, k), self.recipe, size, self.settings.device)
         stream = self.stream("score_augmentation", k, device=self.settings.device)
-        parts = sample.split(self.protocol.scoring_batch or self.protocol.batch_size)
-        return [training.inputs(net, self.data.train, part, self.recipe, stream) for part in parts]
+        return [training.inputs(net, self.data.train, part, self.recipe, stream) for part in sample.split(size)]
+
+    def _decoded(self, sample: Tensor, k: int) -> Split:
+        """The images of a sample of a data set on disk, kept: a score in iterations asks for them in each."""
+        assert isinstance(self.data, Streamed)
+        if k not in self._samples:
+            self._samples.clear()
+            seed, workers = self.cell.seed, self.data.workers
+            self._samples[k] = streaming.sampled(self.data, sample, seed=seed, k=k, workers=workers)
+        return self._samples[k]
+
+    @cached_property
+    def _samples(self) -> dict[int, Split]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Prepared(Sequence[Batch]):
+    """Batches of decoded images, uint8 on the CPU, each brought to the device when it is asked for."""
+
+    net: nn.Module
+    images: Split
+    recipe: training.Recipe
+    size: int
+    device: str
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // self.size)
+
+    def __getitem__(self, number: Any) -> Any:
+        part = slice(*(at * self.size for at in (range(len(self))[number], range(len(self))[number] + 1)))
+        pixels, labels = self.images.images[part], self.images.labels[part]
+        return training.prepared(self.net, pixels.to(self.device), self.recipe), labels.to(self.device)
 
 
 @lru_cache(maxsize=2)
 def _dataset(
     name: str, root: Path, device: str, image_size: int | None, limits: tuple[int | None, int | None]
-) -> tuple[Dataset, str]:
+) -> tuple[Dataset | Streamed, str]:
     """The images of a cell on its device, and the fingerprint of the whole set; shared by cells of one process."""
+    if name == "imagenet":
+        return _imagenet(root, image_size, limits)
     whole = data.load(name, root, image_size)
     placed = whole.limited(*limits).to(device)
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)  # the next cell reads them on another stream
     return placed, whole.fingerprint
+
+
+def _imagenet(
+    root: Path, image_size: int | None, limits: tuple[int | None, int | None]
+) -> tuple[Dataset | Streamed, str]:
+    """ImageNet stays on disk, and whole."""
+    if image_size is not None or limits != (None, None):
+        raise ValueError("ImageNet is decoded as it is used, at its own size and whole; a protocol cannot limit it")
+    found = replace(data.imagenet(root), workers=torch.get_num_threads())
+    return found, found.fingerprint
 
 
 def _score(cell: Cell, settings: Settings) -> Score:

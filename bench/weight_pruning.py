@@ -62,5 +62,7 @@ def _rewound(trial: Trial, iteration: int) -> Turns[nn.Module]:
     net = trial.place(trial.fresh())
     steps = Steps(net, trial.data, trial.recipe)
     for stage in dense(iteration, trial.protocol, len(trial.data.train)):
-        yield from steps.train(lr=stage.lr, seed=trial.cell.seed, epoch=stage.epoch, steps=stage.steps)
+        yield from steps.train(
+            lr=stage.lr, seed=trial.cell.seed, epoch=stage.epoch, steps=stage.steps, lr_from=stage.lr_from
+        )
     return net

@@ -74,10 +74,13 @@ def restore_velocity(net: nn.Module, optimizer: torch.optim.SGD, saved: Mapping[
             optimizer.state[parameter]["momentum_buffer"] = buffer
 
 
-def update(parameters: Mapping[str, nn.Parameter], velocity: Mapping[str, Tensor], recipe: Recipe, lr: float) -> None:
+def update(
+    parameters: Mapping[str, nn.Parameter], velocity: Mapping[str, Tensor], recipe: Recipe, lr: float | Tensor
+) -> None:
     """The step of :func:`sgd`, in place, without what an optimizer does around it; by parameter name.
 
-    ``velocity`` is not read where the recipe has no momentum. Parameters without a gradient stay as they are.
+    ``velocity`` is not read where the recipe has no momentum. Parameters without a gradient stay as they are. ``lr``
+    may be a float32 number on their device, which a captured step reads anew.
     """
     moved = {name: parameter for name, parameter in parameters.items() if parameter.grad is not None}
     functional_sgd(
@@ -147,16 +150,15 @@ def inputs(
     net: nn.Module, split: Split, index: Tensor, recipe: Recipe, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
     """Normalised images and labels at ``index``, augmented where there is a generator, in the layout of ``net``."""
-    channels = split.images.shape[-1]
-    images, labels = data.batch(
-        split,
-        index,
-        augmentation="none" if generator is None else recipe.augmentation,
-        mean=per_channel(recipe.mean, channels),
-        std=per_channel(recipe.std, channels),
-        generator=generator,
-    )
+    mean, std = constants(recipe, split.images.shape[-1])
+    augmentation = "none" if generator is None else recipe.augmentation
+    images, labels = data.batch(split, index, augmentation=augmentation, mean=mean, std=std, generator=generator)
     return laid_out(images, net), labels
+
+
+def prepared(net: nn.Module, pixels: Tensor, recipe: Recipe) -> Tensor:
+    """``pixels``, uint8 [B, H, W, C], normalised, [B, C, H, W] in the layout of ``net``."""
+    return laid_out(data.normalised(pixels, *constants(recipe, pixels.shape[-1])), net)
 
 
 def laid_out(images: Tensor, net: nn.Module) -> Tensor:
@@ -164,9 +166,10 @@ def laid_out(images: Tensor, net: nn.Module) -> Tensor:
     return images if _channels_last(net) else images.contiguous()
 
 
-def per_channel(value: float | tuple[float, ...], channels: int) -> tuple[float, ...]:
-    """A mean or deviation of a :class:`Recipe` for each of ``channels``."""
-    return value if isinstance(value, tuple) else (value,) * channels
+def constants(recipe: Recipe, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of a recipe for each of ``channels``."""
+    mean, std = (v if isinstance(v, tuple) else (v,) * channels for v in (recipe.mean, recipe.std))
+    return mean, std
 
 
 def forward(net: nn.Module, images: Tensor, recipe: Recipe) -> Tensor:

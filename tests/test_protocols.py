@@ -146,6 +146,8 @@ def settings(column):
             "momentum": float(momentum),
             "weight_decay": float(decay),
         }
+    if "warm-up" in column:
+        given["warmup"] = int(column["warm-up"])
     limits = column["images, training + test"]
     given["train_limit"], given["test_limit"] = (None, None) if limits == "all" else map(number, limits.split(" + "))
     size = re.search(r"(\d+)x\1", column["data"])
@@ -191,7 +193,7 @@ def test_cells_of_weights_are_those_of_the_code(column):
             if column[topic] == "none":
                 assert not any(cell.ablation != "none" or cell.rewind is not None for cell in cells)
             else:
-                assert tuple(sorted(listed(column[topic].replace(",000", "000")))) == once[topic]
+                assert tuple(sorted(listed(re.sub(r",(?=\d)", "", column[topic])))) == once[topic]
 
 
 def test_levels_and_prune_points_are_those_of_the_code():

@@ -101,15 +101,10 @@ def _resident_batches(split: Split, recipe: Recipe, epoch: int) -> Iterator[tupl
     device = split.images.device
     order = data.permutation(len(split), data.generator(0, "order", epoch, device=device))
     generator = data.generator(0, "augmentation", epoch, device=device)
-    channels = split.images.shape[-1]
+    mean, std = training.constants(recipe, split.images.shape[-1])
     for index in order.split(recipe.batch_size):
         images, labels = data.batch(
-            split,
-            index,
-            augmentation=recipe.augmentation,
-            mean=training.per_channel(recipe.mean, channels),
-            std=training.per_channel(recipe.std, channels),
-            generator=generator,
+            split, index, augmentation=recipe.augmentation, mean=mean, std=std, generator=generator
         )
         yield images.contiguous(), labels
 

@@ -1,8 +1,7 @@
 """Frankle, Dziugaite, Roy & Carbin, "Pruning Neural Networks at Initialization" (ICLR 2021), as methods and figures.
 
 Weights are pruned once, at a prune point, and the network is trained for the whole schedule afterwards. A figure is
-made of panels, a panel of methods; many figures share cells. ResNet-50 on ImageNet is only here for masks that need no
-data.
+made of panels, a panel of methods; many figures share cells.
 """
 
 from collections.abc import Iterable, Iterator
@@ -50,7 +49,9 @@ RESNET18 = Network(
 )
 MODIFIED = Network(model="resnet18_modified", dataset="tiny_imagenet", matching=15, rewind=1000)
 """Appendix L; it does not name its highest matching sparsity either, so that of ResNet-18 stands in."""
-RESNET50 = Network(model="resnet50", dataset="imagenet", matching=5, extreme=13, rewind=6255, levels=GRID[:13])
+RESNET50 = Network(
+    model="resnet50", dataset="imagenet", matching=5, extreme=13, rewind=6255, levels=GRID[:13], ablated=GRID[:13]
+)
 VGG11 = Network(model="vgg11", dataset="cifar10")
 MODIFIED_CIFAR = Network(model="resnet18_modified", dataset="cifar10")
 
@@ -171,6 +172,8 @@ _AT_END = tuple(replace(method, at=END, label=f"{method.label.partition(' ')[0]}
 _EARLY_ABLATIONS = tuple(ABLATIONS)
 _LATE_ABLATIONS = ("none", "shuffle", "reinit")
 _MAIN = (RESNET20, VGG16, RESNET18)
+_WITH_RESNET50 = ("3", "5", "8", "14", "15", "16")
+"""Figures whose cells on ResNet-50 are known (PROTOCOLS B.9)."""
 _SHUFFLED_SYNFLOW = ablated(SYNFLOW, "shuffle")
 
 
@@ -179,7 +182,7 @@ def _figures() -> Iterator[Figure]:
         name: str, lenet: str | None, modified: str | None, title: str, axis: str, panels: Iterable[Panel]
     ) -> Iterator[Figure]:
         """The figure of the main networks, and its replicas in appendices K and L."""
-        main = _MAIN if axis in ("sparsity", "iteration") else (*_MAIN, RESNET50)
+        main = (*_MAIN, RESNET50) if name in _WITH_RESNET50 else _MAIN
         places = ((name, main), (lenet, (LENET,)), (modified, (MODIFIED,)))
         panels = tuple(panels)
         ablations = any(method.ablation != "none" for panel in panels for method in panel.methods)
@@ -257,16 +260,20 @@ TABLES: tuple[Row, ...] = (
         for model in ("vgg2_16", "wrn14_8", "wrn14_10", "wrn20_8")
     ),
     *(
-        Row(table=table, network=_cifar(model), method=method, amounts=("0.90", "0.95", "0.98"))
+        Row(table=table, network=network, method=method, amounts=amounts)
         for table, method in (("Table 3", SNIP), ("Table 5", GRASP))
-        for model in ("vgg19", "wrn32_2")
+        for network, amounts in (
+            (_cifar("vgg19"), ("0.90", "0.95", "0.98")),
+            (_cifar("wrn32_2"), ("0.90", "0.95", "0.98")),
+            (RESNET50, ("0.60", "0.80", "0.90")),
+        )
     ),
     *(
         Row(table="Table 7", network=network, method=SYNFLOW, amounts=())
         for network in (VGG11, VGG16, MODIFIED_CIFAR, MODIFIED)
     ),
 )
-"""Tables 2, 3, 5 and 7 but for ResNet-50 and for the learning rate of 0.01 that Table 7 tries."""
+"""Tables 2, 3, 5 and 7 but for the learning rate of 0.01 that Table 7 tries."""
 
 
 def base(network: Network, seed: int) -> Cell:

@@ -37,6 +37,16 @@ _TINY = replace(
     lr_drops=(100, 150),
     score_samples=2000,
 )
+_RESNET50 = replace(
+    _CIFAR,
+    augmentation="resized_crop_flip",
+    epochs=90,
+    batch_size=1024,
+    lr=0.4,
+    lr_drops=(30, 60, 80),
+    warmup=5,
+    score_samples=10_000,
+)
 _DIGITS = replace(_MNIST, image_size=16, mean=0.5, std=0.5, epochs=8, batch_size=32, lr_drops=(4, 6))
 
 Pruned = Callable[[Network, int], Iterable[Cell]]
@@ -78,7 +88,7 @@ class Grid:
 def _published(network: Network, seed: int) -> Iterator[Cell]:
     """Everything that a figure or a table shows of ``network``."""
     for figure in suite.FIGURES:
-        if network in figure.networks and figure.axis in ("sparsity", "iteration"):
+        if network in figure.networks:
             yield from figure.cells(network, seed)
     for row in suite.TABLES:
         if row.network == network:
@@ -86,10 +96,9 @@ def _published(network: Network, seed: int) -> Iterator[Cell]:
 
 
 def _masks(network: Network, seed: int) -> Iterator[Cell]:
-    """At initialisation, at the highest matching and the highest sparsity; without images what needs none."""
-    methods = (suite.RANDOM, *suite.EARLY) if network.dataset != "imagenet" else (suite.MAGNITUDE, suite.SYNFLOW)
+    """At initialisation, at the highest matching and the highest sparsity."""
     for level in (network.matching or network.extreme, network.extreme):
-        for method in methods:
+        for method in (suite.RANDOM, *suite.EARLY):
             for each in (method, *suite.ablated(method, "shuffle")):
                 yield each.cell(network, level_amount(level), seed)
 
@@ -152,6 +161,7 @@ GRIDS: dict[str, Grid] = {
             suite.RESNET20: _CIFAR,
             suite.VGG16: _CIFAR,
             suite.RESNET18: _TINY,
+            suite.RESNET50: _RESNET50,
             suite.MODIFIED: replace(_TINY, augmentation="flip_shift"),
             suite.VGG11: _CIFAR,
             suite.MODIFIED_CIFAR: replace(_CIFAR, batch_size=256, lr=0.2),
@@ -164,7 +174,7 @@ GRIDS: dict[str, Grid] = {
             suite.RESNET20: replace(_CIFAR, epochs=0),
             suite.VGG16: replace(_CIFAR, epochs=0),
             replace(suite.RESNET18, dataset="tiny_imagenet_subset"): replace(_TINY, epochs=0),
-            suite.RESNET50: replace(_CIFAR, epochs=0, score_samples=10_000),
+            suite.RESNET50: replace(_RESNET50, epochs=0, warmup=0),
         },
         pruned=_masks,
         bases=False,

@@ -9,6 +9,7 @@ from pruning.data.constants import IMAGENET, MNIST, Constants
 from pruning.data.dataset import Dataset, Split
 from pruning.data.download import download
 from pruning.data.errors import DataError, MissingData
+from pruning.data.image_folder import Streamed, imagenet
 from pruning.data.resized_crop import resized_crop_flip, resized_crop_flip_at
 from pruning.data.sampling import class_balanced, generator, permutation, shuffled
 from pruning.data.shapes import without_images
@@ -24,6 +25,7 @@ __all__ = [
     "Dataset",
     "MissingData",
     "Split",
+    "Streamed",
     "batch",
     "class_balanced",
     "crop_flip",
@@ -32,6 +34,7 @@ __all__ = [
     "flip_crop",
     "flip_crop_at",
     "generator",
+    "imagenet",
     "load",
     "normalised",
     "permutation",

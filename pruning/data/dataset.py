@@ -52,6 +52,12 @@ class Dataset:
     test: Split
     fingerprint: str
 
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Shape of an image, [C, H, W]."""
+        height, width, channels = self.train.images.shape[1:]
+        return channels, height, width
+
     def to(self, device: torch.device | str) -> Dataset:
         """The same data set on `device`."""
         return replace(self, train=self.train.to(device), test=self.test.to(device))

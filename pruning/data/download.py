@@ -16,6 +16,11 @@ def download(name: str, root: Path) -> None:
     Raises:
         DataError: it could not be fetched, or what came cannot be loaded.
     """
+    if name == "imagenet":
+        raise DataError(
+            f"'imagenet' cannot be downloaded; put imagenet/train and imagenet/val into {root}, with a folder for each "
+            "class in both"
+        )
     check_name(name)
     if name == "digits" or _is_there(name, root):
         return

@@ -16,6 +16,9 @@ from pruning.data.errors import DataError, MissingData, OtherData
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 
+SIDE = 224
+"""Pixels of every image, once it is scaled and cut (PROTOCOLS B.2)."""
+
 IMAGENET = (1_000, 1_281_167, 50_000)
 """Classes, training and validation images."""
 
@@ -36,13 +39,22 @@ class Files:
 
 @dataclass(frozen=True, eq=False)
 class Streamed:
-    """A data set that stays on disk. `fingerprint` covers classes, names and sizes of the files, not their pixels."""
+    """A data set that stays on disk. `fingerprint` covers classes, names and sizes of the files, not their pixels.
+
+    `workers` are the processes that decode it; no number depends on them.
+    """
 
     name: str
     classes: int
     train: Files
     test: Files
     fingerprint: str
+    workers: int = 0
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Shape of an image once it is decoded, [C, H, W]."""
+        return 3, SIDE, SIDE
 
 
 def imagenet(root: Path) -> Streamed:

@@ -17,16 +17,20 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from pruning.data.dataset import Split
 from pruning.data.errors import DataError
-from pruning.data.image_folder import Files, Streamed
+from pruning.data.image_folder import SIDE, Files, Streamed
 from pruning.data.resized_crop import random_boxes
-from pruning.data.sampling import class_balanced, generator, permutation
+from pruning.data.sampling import generator, permutation
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SIDE = 224
-"""Pixels, of every image of a batch."""
+AUGMENTATION = "resized_crop_flip"
+"""What happens to training images, by its name in :data:`pruning.data.Augmentation`."""
+
+_PART = 64
+"""Images that a process decodes at a time, of a sample."""
 
 SHORTER_SIDE = 256
 """Pixels, of a test image before its middle is cut out."""
@@ -52,12 +56,13 @@ def evaluation_batches(source: Streamed, batch_size: int, *, workers: int = 0) -
     return batches(source.test, torch.arange(len(source.test)), batch_size, workers=workers)
 
 
-def scoring_batches(
-    source: Streamed, count: int, batch_size: int, *, seed: int, k: int, workers: int = 0
-) -> Iterator[Batch]:
-    """count // classes training images of each class, grouped by class, drawn anew for every `k`, augmented."""
-    index = class_balanced(source.train.labels, source.classes, count, generator(seed, "score_sample", k))
-    return batches(source.train, index, batch_size, stream=(seed, "score_augmentation", k), workers=workers)
+def sampled(source: Streamed, index: Tensor, *, seed: int, k: int, workers: int = 0) -> Split:
+    """The training images at `index`, augmented as follows from seed and `k`: 150 KB each, in memory, on the CPU."""
+    parts = batches(source.train, index, _PART, stream=(seed, "score_augmentation", k), workers=workers)
+    pixels = torch.empty(len(index), SIDE, SIDE, 3, dtype=torch.uint8)
+    for there, (images, _) in zip(pixels.split(_PART), parts, strict=True):
+        there.copy_(images)
+    return Split(pixels, source.train.labels[index])
 
 
 def batches(

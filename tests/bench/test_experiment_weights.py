@@ -8,6 +8,7 @@ from math import floor
 
 import pytest
 import torch
+from PIL import Image
 
 from bench import experiment
 from bench.cell import BASE, END, Cell, level_amount
@@ -21,7 +22,7 @@ from bench.suites.missing_the_mark import Method
 from bench.suites.missing_the_mark_grids import Grid
 from bench.weight_pruning import alter, sparsify
 from pruning import masks, models, training
-from pruning.data import MissingData
+from pruning.data import MissingData, image_folder
 from pruning.held import Held
 from pruning.steps import finished
 
@@ -258,6 +259,46 @@ def test_a_mask_that_needs_no_images_asks_for_none(tmp_path):
         assert record.metrics.weights_pruned > 0
     with pytest.raises(MissingData):
         run(tmp_path, Method(label="", score="snip").cell(unseen, SEVENTH, 0), using=using)
+
+
+@pytest.fixture
+def imagenet(tmp_path, monkeypatch):
+    """Five images of each of two classes, and a profile that trains on them for an epoch."""
+    monkeypatch.setattr(image_folder, "IMAGENET", (2, 6, 4))
+    for label, number in itertools.product((0, 1), range(5)):
+        folder = tmp_path / "imagenet" / ("train" if number < 3 else "val") / f"n{label}"
+        folder.mkdir(parents=True, exist_ok=True)
+        grey = torch.randint(256, (240, 250), generator=torch.Generator().manual_seed(10 * label + number))
+        Image.fromarray(grey.to(torch.uint8).numpy()).save(folder / f"{number}.png")
+    network = replace(NETWORK, dataset="imagenet")
+    protocol = replace(
+        PROTOCOL, image_size=None, train_limit=None, test_limit=None, augmentation="resized_crop_flip", epochs=2,
+        batch_size=4, lr_drops=(), warmup=1, score_samples=4, scoring_batch=3,
+    )  # fmt: skip
+    return replace(
+        tiny.profile(), weights=Grid(protocols={network: protocol}, pruned=lambda network, seed: ())
+    ), network
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork\\(\\) may lead to deadlocks:DeprecationWarning")
+@pytest.mark.parametrize("changes", [{}, {"rounds": 3}, {"at": 1}], ids=["snip", "iterative", "later"])
+def test_images_on_disk_are_trained_and_scored_on(tmp_path, imagenet, changes):
+    using, network = imagenet
+    which = Method(label="", score="snip", **changes).cell(network, SEVENTH, 0)
+    record = experiment.run(which, using, tiny.settings(tmp_path, data_root=tmp_path), silent)
+    assert record.status == "done"
+    assert (record.data.train_images, record.data.test_images, record.data.score_images) == (6, 4, 4)
+    assert record.curve.lr[-2:] == [0.05, 0.05]  # climbed, then constant
+    assert record.metrics.weights_pruned == floor(record.metrics.weights_total * Fraction(SEVENTH) + Fraction(1, 2))
+    again = experiment.run(which, using, tiny.settings(tmp_path / "new", data_root=tmp_path), silent)
+    assert numbers(again) == numbers(record)
+
+
+def test_images_on_disk_cannot_be_limited(tmp_path, imagenet):
+    using, network = imagenet
+    short = replace(using, weights=replace(using.weights, protocols={network: replace(PROTOCOL, image_size=None)}))
+    with pytest.raises(ValueError, match=r"^ImageNet is decoded as it is used, at its own size and whole; a protocol"):
+        experiment.run(suite.base(network, 0), short, tiny.settings(tmp_path, data_root=tmp_path), silent)
 
 
 def test_a_mask_is_there_for_its_ablations(tmp_path):

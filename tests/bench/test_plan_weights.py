@@ -69,6 +69,25 @@ def test_weights_are_pruned_once_and_the_whole_schedule_follows(changes, stages)
     assert plan(replace(SNIP, **changes), PROTOCOL, IMAGES) == stages
 
 
+def test_the_rate_climbs_through_the_epochs_of_a_warm_up():
+    """Before pruning and after it; an epoch that ends early climbs as steeply."""
+    warm = replace(PROTOCOL, warmup=2)
+    first, second, *rest = plan(replace(SNIP, at=6), warm, IMAGES)
+    assert [(stage.lr_from, stage.lr, stage.steps) for stage in (first, second)] == [(0.0, 0.05, None), (0.05, 0.1, 2)]
+    assert [(stage.lr_from, stage.lr) for stage in rest[1:]] == [(0.0, 0.05), (0.05, 0.1), (None, 0.01), (None, 0.001)]
+    assert set(chain(BASE, warm)).isdisjoint(chain(BASE))
+    longer = [stage.lr for stage in plan(BASE, replace(PROTOCOL, warmup=3), IMAGES)]
+    assert longer == pytest.approx([0.1 / 3, 0.2 / 3, 0.01, 0.001])
+
+
+def test_filters_have_no_warm_up():
+    cell = Cell(suite="gradient_flow", model="vgg13", dataset="cifar10")
+    with pytest.raises(
+        ValueError, match=r"^\S+-base-s0: warmup is 2; rounds of filters begin at the whole rate, with 0$"
+    ):
+        plan(cell, replace(PROTOCOL, warmup=2))
+
+
 def test_ablations_of_scores_make_another_mask_and_the_others_alter_it():
     for ablation in ABLATIONS:
         late = ablation in ("shuffle", "reinit")

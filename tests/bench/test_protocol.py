@@ -14,7 +14,7 @@ OTHER = {
     "augmentation": "none", "epochs": 8, "batch_size": 64, "lr": 0.2, "lr_drops": (4,), "momentum": 0.8,
     "weight_decay": 5e-4, "temperature": 1.0, "precision": "bf16", "schedule": "released", "total": "released",
     "floor": "released", "counting": "released", "revival": "released", "score_samples": 640,
-    "initialisation": "kaiming_normal", "scoring_batch": 256,
+    "initialisation": "kaiming_normal", "scoring_batch": 256, "warmup": 5,
 }  # fmt: skip
 
 
@@ -59,6 +59,8 @@ def test_a_field_no_migration_knows_is_an_error():
         ({"schedule": "relased"}, "schedule is 'relased'; expected even or released"),
         ({"precision": "fp61"}, "precision is 'fp61'; expected fp32 or tf32 or bf16"),
         ({"epochs": -1}, "epochs must not be negative; batches and score_samples must be at least 1"),
+        ({"warmup": -1}, "warmup is -1; it must be some of the 160 epochs"),
+        ({"epochs": 4, "warmup": 5}, "warmup is 5; it must be some of the 4 epochs"),
         ({"scoring_batch": -1}, "batches and score_samples must be at least 1"),
     ],
 )

@@ -35,5 +35,10 @@ def test_what_needs_no_download_or_has_none(tmp_path: Path) -> None:
     assert not (tmp_path / "unused").exists()
     with pytest.raises(data.DataError, match="'tiny_imagenet_subset' cannot be downloaded"):
         data.download("tiny_imagenet_subset", tmp_path)
+    sentence = (
+        rf"^'imagenet' cannot be downloaded; put imagenet/train and imagenet/val into {tmp_path}, with a folder for "
+    )
+    with pytest.raises(data.DataError, match=sentence):
+        data.download("imagenet", tmp_path)
     with pytest.raises(ValueError, match="no data set is called 'mist'; did you mean mnist"):
         data.download("mist", tmp_path)

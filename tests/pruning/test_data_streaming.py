@@ -17,36 +17,13 @@ from pruning import data
 from pruning.data import image_folder, streaming
 from pruning.data.resized_crop import random_boxes
 
+from .image_files import save
+
 # A loader warns where there are fewer cores than workers, and Python of forks beside threads.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:This DataLoader will create"),
     pytest.mark.filterwarnings("ignore:.*use of fork\\(\\) may lead to deadlocks:DeprecationWarning"),
 ]
-
-CLASSES = ("n03", "n01", "n02")
-SIZES = ((300, 260), (240, 330), (280, 280))  # width, height
-
-
-def save(path: Path, number: int) -> None:
-    """A blurred image, of which no two are alike."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    coarse = torch.randint(256, (9, 9, 3), generator=data.generator(number, "image"), dtype=torch.uint8)
-    Image.fromarray(coarse.numpy()).resize(SIZES[number % 3], Image.Resampling.BICUBIC).save(path, quality=90)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Three images of each class in train, two in val."""
-    for label, name in enumerate(CLASSES):
-        for number in range(5):
-            part = "train" if number < 3 else "val"
-            save(tmp_path / f"tiny/{part}/{name}/{name}_{number}.JPEG", 5 * label + number)
-    return tmp_path
-
-
-@pytest.fixture
-def tiny(root: Path) -> image_folder.Streamed:
-    return image_folder.image_folder("tiny", root)
 
 
 def together(batches: Iterator[streaming.Batch]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -154,14 +131,15 @@ def test_test_images_are_torchvision_s_middles(root: Path, tiny: image_folder.St
     assert all(np.array_equal(image, other) for image, (other, _) in zip(images, expected, strict=True))
 
 
-def test_a_scoring_sample_has_as_many_images_of_each_class(tiny: image_folder.Streamed) -> None:
-    images, labels = together(streaming.scoring_batches(tiny, 7, 4, seed=0, k=1))
-    assert labels.tolist() == [0, 0, 1, 1, 2, 2]
-    assert images.shape == (6, 224, 224, 3)
-    other, _ = together(streaming.scoring_batches(tiny, 7, 4, seed=0, k=2))
-    assert not torch.equal(images, other)
-    with pytest.raises(ValueError, match="2 images do not cover 3 classes; ask for at least 3"):
-        streaming.scoring_batches(tiny, 2, 4, seed=0, k=1)
+def test_a_sample_is_augmented_anew_for_every_k(tiny: image_folder.Streamed, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = torch.tensor([4, 0, 8, 1])
+    found = streaming.sampled(tiny, index, seed=0, k=1)
+    assert found.images.shape == (4, 224, 224, 3)
+    assert found.labels.tolist() == [1, 0, 2, 0]
+    monkeypatch.setattr(streaming, "_PART", 3)
+    again, other = (streaming.sampled(tiny, index, seed=0, k=k, workers=1).images for k in (1, 2))
+    assert torch.equal(found.images, again)
+    assert not torch.equal(found.images, other)
 
 
 def test_grey_and_four_channel_images_become_rgb(root: Path) -> None:

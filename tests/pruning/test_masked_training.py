@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from pruning import capture, data, models, steps, training
+from pruning import capture, data, feeds, models, training
 from pruning.data import Dataset, Split
 from pruning.data.dataset import dataset
 from pruning.steps import Steps, finished
@@ -168,7 +168,7 @@ def test_warming_up_leaves_no_trace_under_a_mask() -> None:
     found, plain, ours = noise(), network("vgg13"), network("vgg13")
     mask = random_mask(plain)
     called, rehearsed = (Steps(net, found, RECIPE, mask=mask) for net in (plain, ours))
-    rehearsed._graphs = cast(Any, Rehearsed(rehearsed._state(), [rehearsed._augmentation]))
+    rehearsed._graphs = cast(Any, Rehearsed(rehearsed._state(), rehearsed._feed.generators))
     for part in (called, rehearsed):
         finished(part.train(lr=0.1, seed=0, epoch=0, steps=2))
         finished(part.train(lr=0.1, seed=0, epoch=1))
@@ -280,10 +280,10 @@ def test_images_normalised_once_are_those_normalised_every_time(
     found, nets = noise(channels=channels), [convolution(channels, wide) for _ in range(2)]
     results, kept = [], []
     for net, limit in zip(nets, (4 * found.train.images.numel(), 4 * found.train.images.numel() - 1), strict=True):
-        monkeypatch.setattr(steps, "_KEPT", limit)
+        monkeypatch.setattr(feeds, "_KEPT", limit)
         fast = Steps(net, found, recipe)
         results.append([finished(fast.train(lr=0.1, seed=0, epoch=epoch)) for epoch in (0, 1)])
-        kept.append(fast._normalised is not None)
+        kept.append(cast(feeds.Resident, fast._feed)._normalised is not None)
     assert kept == [True, False]
     assert results[0] == results[1]
     assert equal(*nets)

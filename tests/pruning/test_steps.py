@@ -121,7 +121,7 @@ def test_warming_up_leaves_no_trace_and_never_reads_past_the_end(name: str) -> N
     """The last, partial batch is captured when the epoch is at it: there is nothing behind it to warm up on."""
     found, plain, ours = digits(), network(name), network(name)
     called, rehearsed = Steps(plain, found, RECIPE), Steps(ours, found, RECIPE)
-    rehearsed._graphs = cast(Any, Rehearsed(rehearsed._state(), [rehearsed._augmentation]))
+    rehearsed._graphs = cast(Any, Rehearsed(rehearsed._state(), rehearsed._feed.generators))
     for epoch in (1, 2):
         assert finished(rehearsed.train(lr=0.1, seed=0, epoch=epoch)) == finished(
             called.train(lr=0.1, seed=0, epoch=epoch)

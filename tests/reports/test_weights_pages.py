@@ -90,7 +90,7 @@ def test_a_profile_of_nothing_else_shows_what_is_missing(registry, tmp_path):
     assert index.startswith("# Report of profile masks\n\nMasks of the second paper at initialisation")
     assert "- [Pruning at initialisation](missing_the_mark.md)" in index
     text = (folder / "missing_the_mark.md").read_text()
-    assert "| all |  | 204 | 0 | 0 | 0 | 204 |" in text
+    assert "| all |  | 240 | 0 | 0 | 0 | 240 |" in text
     assert "one cell after the other: `python -m bench run --profile masks --suite missing_the_mark --missing`" in text
     assert (
         "- Figure 5: ResNet-20 on CIFAR-10: missing: all 15 runs. "

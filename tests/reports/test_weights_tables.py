@@ -78,7 +78,7 @@ def test_the_layout_is_the_papers():
     assert [row[0] for row in two.rows] == ["VGG-16", "VGG2-16", "WRN-14-8", "WRN-14-10", "WRN-20-8"]
     three = table(evidence({}), "Table 3")
     assert [row[0] for row in three.rows] == ["VGG-19", "", "", "WRN-32-2", "", "", "ResNet-50", "", ""]
-    assert three.rows[6][3] == three.rows[6][7] == "not run"  # no cell trains ResNet-50
+    assert three.rows[6][3] == three.rows[6][7] == "0 of 3 seeds"
     assert [row[4] for row in three.rows[-3:]] == ["60%", "80%", "90%"]
 
 
@@ -191,7 +191,7 @@ def test_percentages_of_neurons():
     assert far.judgement.verdict == Verdict.DIFFERS
     assert far.judgement.difference == pytest.approx(15.5)
     assert here(near, "31") == "31.5 ± 0.5 (3)<br>paper 31<br>**EQUIVALENT** +0.5"
-    assert section.rows[3][2] == "paper 7<br>not run"  # SNIP on ResNet-50
+    assert section.rows[3][2] == "paper 7<br>0 of 3 seeds"  # SNIP on ResNet-50
 
 
 def test_a_percentage_below_one():

@@ -54,6 +54,9 @@ def saturates_at(network: Network) -> Check:
         where = facts.network(network)
         if where is None or nothing:
             return Finding(outcome=Outcome.UNDECIDED, tested=nothing)
+        if not where.points:
+            absent = Absent(words.model(where), reason="is not pruned within training")
+            return Finding(outcome=Outcome.UNDECIDED, tested=(absent,))
         return _saturates(facts, where, claim)
 
     return check
