@@ -38,16 +38,19 @@ def environment(device: str) -> Environment:
     )
 
 
-def surroundings(device: str) -> dict[str, Any]:
+def surroundings(device: str, stacked: int = 1) -> dict[str, Any]:
     """What changes the bits of a state: a stage is continued only where all of it is the same.
 
-    On the CPU the number of threads decides the order of sums. The source of the library is part of it too, so that an
-    edit without a new version number never continues from a state that the old code made.
+    On the CPU the number of threads decides the order of sums, and so does it anywhere how many networks are trained as
+    one. The source of the library is part of it too, so that an edit without a new version number never continues from
+    a state that the old code made.
     """
     version = str(torch.__version__)
     facts: dict[str, Any] = {"device": _device_name(device), "torch": version, "source": _source_digest()}
     if device == "cpu":
         facts["threads"] = torch.get_num_threads()
+    if stacked > 1:
+        facts["stacked"] = stacked
     return facts
 
 

@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime
 
 import torch
+from msgspec.structs import replace
 
 from bench import environment as machine
 from bench import measured
@@ -26,13 +27,13 @@ from bench.trial import Diverged, Trial
 from bench.versions import versions
 from bench.weight_pruning import alter, sparsify
 from pruning.capture import lane as lane
-from pruning.steps import Steps, Turns, finished
+from pruning.steps import Turns, finished
 from results.record import Costs, Curve, DataFacts, Environment, Record, Status, finite
 
 
 def environment(settings: Settings) -> Environment:
     """The facts of this process that a record keeps."""
-    return machine.environment(settings.device)
+    return replace(machine.environment(settings.device), stacked=settings.stacked)
 
 
 def run(cell: Cell, profile: Profile, settings: Settings, listener: Listener) -> Record:
@@ -62,7 +63,7 @@ class Run:
         self.trial = Trial(cell, protocol, settings)
         self.data, self.image = self.trial.data, self.trial.image
         self.stages = plan(cell, protocol, len(self.data.train))
-        surroundings = machine.surroundings(settings.device) | {"data": self.trial.fingerprint}
+        surroundings = machine.surroundings(settings.device, settings.stacked) | {"data": self.trial.fingerprint}
         self.keys = keys(cell, protocol, self.stages, self.versions, surroundings)
         self.cache = StageCache(settings.cache_root)
         self.cached = 0
@@ -109,7 +110,7 @@ class Run:
     def _train(self, stage: Train, state: State) -> Turns[None]:
         """An epoch and a test. What the listener raises comes last, when the stage is whole."""
         if state.steps is None:
-            state.steps = Steps(state.net, self.data, self.trial.recipe, momentum=state.momentum, mask=state.mask)
+            state.steps = self.trial.steps(state.net, momentum=state.momentum, mask=state.mask)
         with state.timed("train"):
             trained = yield from state.steps.train(
                 lr=stage.lr, seed=self.cell.seed, epoch=stage.epoch, steps=stage.steps, lr_from=stage.lr_from

@@ -12,6 +12,10 @@ from bench.versions import check_reference
 
 _MOST_SEEDS = 1000
 _MOST_AT_ONCE = 32  # streams that PyTorch has
+_MOST_STACKED = 512
+STACKED = ("lenet300_100",)
+"""Models that can be trained as one: those without batch norm (:func:`pruning.stacked.why_not`)."""
+
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -76,6 +80,11 @@ RUNNING = (
         metavar="auto|N",
         help="cells at once in one process (auto, the default: 1 on a CPU, as many as pay on a GPU)",
     ),
+    Option(
+        name="stacked",
+        metavar="N",
+        help=f"train so many networks as one, for a GPU (default: 1; only with --model {', '.join(STACKED)})",
+    ),
 )
 ALL = (*CHOOSING, *PLACES, *RUNNING)
 CELLS = Option(
@@ -106,6 +115,7 @@ class Request:
     budget: float | None = None  # seconds
     bundle: Path | None = None
     at_once: int | None = None  # None: what is fastest
+    stacked: int = 1
 
     @property
     def references(self) -> Mapping[str, str]:
@@ -118,6 +128,9 @@ def parse(value: Value, patterns: Sequence[str] = ()) -> Request:
     selection = _selection(value, (*patterns, *(value("cells") or ())))
     if value("budget") and value("rerun"):
         raise ValueError("--budget runs what is missing, and --rerun what is not; use one of them")
+    stacked = _stacked(value("stacked"))
+    if stacked > 1:
+        _check_stacked(selection, value("at-once"))
     data = _existing("--data-root", _path(value("data-root"))) or places.data_root()
     return Request(
         selection=selection,
@@ -132,6 +145,7 @@ def parse(value: Value, patterns: Sequence[str] = ()) -> Request:
         budget=_duration("--budget", value("budget")),
         bundle=_file("--bundle", _path(value("bundle"))),
         at_once=_at_once(value("at-once")),
+        stacked=stacked,
     )
 
 
@@ -235,6 +249,26 @@ def _at_once(text: str | None) -> int | None:
     if not 0 < number <= _MOST_AT_ONCE:
         raise ValueError(f"--at-once is {text!r}; expected auto or a whole number from 1 to {_MOST_AT_ONCE}")
     return number
+
+
+def _stacked(text: str | None) -> int:
+    if not text:
+        return 1
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 0 < number <= _MOST_STACKED:
+        raise ValueError(f"--stacked is {text!r}; expected a whole number from 1 to {_MOST_STACKED}")
+    return number
+
+
+def _check_stacked(selection: Selection, at_once: str | None) -> None:
+    if at_once:
+        raise ValueError("--stacked says how many cells run at once; leave --at-once out")
+    others = sorted({cell.model for cell in selection.cells()} - set(STACKED))
+    if others:
+        raise ValueError(
+            f"--stacked trains networks without batch norm as one, and {others[0]} has it; add --model "
+            f"{','.join(STACKED)}"
+        )
 
 
 def _path(text: str | None) -> Path | None:

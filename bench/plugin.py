@@ -255,8 +255,9 @@ def _calm_benchmark(config: pytest.Config) -> None:
 def _check_workers(config: pytest.Config, request: options.Request) -> None:
     """Raises ValueError for cells at once in workers; under a budget, lets workers take one cell at a time."""
     workers = _workers(config)
-    if workers > 1 and request.at_once is not None:
-        raise ValueError("--at-once is for one process, and -n for several; use one of them")
+    for name, given in (("--at-once", request.at_once is not None), ("--stacked", request.stacked > 1)):
+        if workers > 1 and given:
+            raise ValueError(f"{name} is for one process, and -n for several; use one of them")
     if workers > 1 and request.budget is not None:
         config.option.maxschedchunk = 1  # else each is given a long piece of the queue, the last cells among them
 

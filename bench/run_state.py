@@ -12,6 +12,7 @@ from torch import Tensor
 from bench.cache import Stored
 from pruning import models, training
 from pruning.masks import Mask
+from pruning.stacked import Member
 from pruning.steps import Steps
 from results.record import Curve
 
@@ -26,7 +27,7 @@ class State:
     seconds: dict[str, float] = field(default_factory=dict)
     score_images: int | None = None
     mask: Mask | None = None  # of weights, once they are pruned
-    steps: Steps | None = None  # what trains the network as it is now; made when the first epoch begins
+    steps: Steps | Member | None = None  # what trains the network as it is now; made when the first epoch begins
 
     def kept(self) -> Mask:
         """True for the filters that are left, over the unpruned network's."""

@@ -1,7 +1,7 @@
 """Run cells inside a pytest run, and say on each test's report what came of it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 
 import pytest
 
@@ -95,9 +95,9 @@ class Runner:
         settings = self._settings
         from bench import experiment  # imports torch, which listing cells must not
 
-        return Together(
-            self._begin, partial(experiment.lane, settings.device), self._width, coming=self._worth_beginning()
-        )
+        alone = partial(experiment.lane, settings.device)
+        lane = cache(alone) if settings.stacked > 1 else alone  # what is done for all networks goes on in one
+        return Together(self._begin, lane, self._width, coming=self._worth_beginning())
 
     def _begin(self, cell: Cell, crowd: Callable[[], float]) -> Turns[Outcome]:
         return executing(cell, self.profile, self._settings, self.registry, listener=self._limit(cell), crowd=crowd)
@@ -114,6 +114,8 @@ class Runner:
 
     @cached_property
     def _width(self) -> Width:
+        if self.request.stacked > 1:
+            return Width.fixed(self.request.stacked)
         if self.request.at_once is not None:
             return Width.fixed(self.request.at_once)
         return Width(limit=MOST, room=fits_beside) if self._settings.device.startswith("cuda") else Width.fixed(1)
@@ -141,6 +143,7 @@ class Runner:
             data_root=self.request.data_root,
             cache_root=self.request.cache_root,
             device=device,
+            stacked=self.request.stacked,
             score_references=self.request.references,
             cell_timeout=self.request.cell_timeout,
             resume=not self.request.rerun,

@@ -1,7 +1,7 @@
 """What a run of one cell works with: its images, its score, its networks before training."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -17,6 +17,8 @@ from bench.settings import Settings
 from pruning import data, models, scores, training
 from pruning.data import Dataset, Split, Streamed, streaming
 from pruning.scores import Batch, Granularity, Score
+from pruning.stacked import Member, Stack
+from pruning.steps import Steps
 
 
 class Diverged(Exception):  # noqa: N818
@@ -74,6 +76,20 @@ class Trial:
             std=protocol.std,
             precision=protocol.precision,
         )
+
+    def steps(
+        self,
+        net: nn.Module,
+        *,
+        momentum: Mapping[str, Tensor] | None = None,
+        mask: Mapping[str, Tensor] | None = None,
+    ) -> Steps | Member:
+        """What trains ``net``, alone or on the stack of this process; see :class:`pruning.steps.Steps`."""
+        number = self.settings.stacked
+        if number == 1 or isinstance(self.data, Streamed):
+            return Steps(net, self.data, self.recipe, momentum=momentum, mask=mask)
+        stack = _stack(self.cell.model, self.protocol.width, self.data, self.recipe, number)
+        return stack.member(net, momentum=momentum, mask=mask)
 
     def stream(self, *name: str | int, device: str = "cpu") -> torch.Generator:
         """The random stream of that name, which the seed of the cell decides."""
@@ -166,6 +182,14 @@ def _dataset(
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)  # the next cell reads them on another stream
     return placed, whole.fingerprint
+
+
+@lru_cache(maxsize=1)
+def _stack(model: str, width: str, images: Dataset, recipe: training.Recipe, number: int) -> Stack:
+    """What the networks of a process are trained on together."""
+    channels, side, _ = images.image
+    net = models.build(model, images.classes, in_channels=channels, width=width, image_size=side)
+    return Stack(net.to(images.train.images.device), images, recipe, number)
 
 
 def _imagenet(

@@ -7,7 +7,7 @@ from bench.plan import Alter, Sparsify, dense
 from bench.run_state import State
 from bench.trial import Diverged, Trial
 from pruning import ablations, iterative, masks, models, scores
-from pruning.steps import Steps, Turns
+from pruning.steps import Turns
 
 
 def sparsify(trial: Trial, stage: Sparsify, state: State) -> None:
@@ -60,7 +60,7 @@ def _scores(trial: Trial, sample: Tensor | None, net: nn.Module) -> dict[str, Te
 def _rewound(trial: Trial, iteration: int) -> Turns[nn.Module]:
     """The unpruned network as it was after so many iterations: its streams have names, so it can be trained again."""
     net = trial.place(trial.fresh())
-    steps = Steps(net, trial.data, trial.recipe)
+    steps = trial.steps(net)
     for stage in dense(iteration, trial.protocol, len(trial.data.train)):
         yield from steps.train(
             lr=stage.lr, seed=trial.cell.seed, epoch=stage.epoch, steps=stage.steps, lr_from=stage.lr_from

@@ -86,27 +86,27 @@ class Steps:
         The rate is ``lr``, or climbs from ``lr_from``, that of the first step, to ``lr``, that after the last of the
         whole pass.
         """
-        whole = _sizes(self._feed.images["train"], self.recipe.batch_size)
-        sizes = _first(whole, steps)
+        whole = sizes(self._feed.images["train"], self.recipe.batch_size)
+        taken = first_sizes(whole, steps)
         self._feed.train(seed, epoch)
         self.net.train()
         if lr_from is None:
-            return (yield from self._pass("train", sizes, lr))
-        rates = (lr_from + (lr - lr_from) * number / len(whole) for number in range(len(sizes)))
-        return (yield from self._pass("train", sizes, None, rates))
+            return (yield from self._pass("train", taken, lr))
+        rates = (lr_from + (lr - lr_from) * number / len(whole) for number in range(len(taken)))
+        return (yield from self._pass("train", taken, None, rates))
 
     def test(self) -> Turns[Result]:
         """Loss and accuracy in evaluation mode on all test images, not augmented; modes are put back."""
         self._feed.test()
         with mode(self.net, training=False):
-            return (yield from self._pass("test", _sizes(self._feed.images["test"], TEST_BATCH), 0.0))
+            return (yield from self._pass("test", sizes(self._feed.images["test"], TEST_BATCH), 0.0))
 
     def _pass(
-        self, part: Part, sizes: list[int], lr: float | None, rates: Iterator[float] | None = None
+        self, part: Part, taken: list[int], lr: float | None, rates: Iterator[float] | None = None
     ) -> Turns[Result]:
         self._totals.zero_()
         try:
-            for number, size in enumerate(sizes, start=1):
+            for number, size in enumerate(taken, start=1):
                 self._feed.advance(size)
                 if rates is not None:
                     self._rate.fill_(next(rates))
@@ -117,7 +117,7 @@ class Steps:
         finally:
             self._feed.close()
         loss, correct = yield from capture.arrival(self._totals)
-        return Result(loss / sum(sizes), 100 * correct / sum(sizes))
+        return Result(loss / sum(taken), 100 * correct / sum(taken))
 
     def _run(self, graph: _Graph, step: Callable[[], None]) -> None:
         if self._graphs is None:
@@ -154,18 +154,19 @@ class Steps:
         return [*numbers, *self._feed.state, self._totals]
 
 
-def _sizes(images: int, batch: int) -> list[int]:
+def sizes(images: int, batch: int) -> list[int]:
     """Images of each batch of a pass."""
     full, rest = divmod(images, batch)
     return [*[batch] * full, *[rest] * bool(rest)]
 
 
-def _first(sizes: list[int], steps: int | None) -> list[int]:
-    if steps is not None and not 1 <= steps <= len(sizes):
+def first_sizes(whole: list[int], steps: int | None) -> list[int]:
+    """Those of the first ``steps`` batches, or of all. Raises ValueError where there are fewer."""
+    if steps is not None and not 1 <= steps <= len(whole):
         raise ValueError(
-            f"steps is {steps}; a pass over {sum(sizes)} images has {len(sizes)}, so ask for between 1 and {len(sizes)}"
+            f"steps is {steps}; a pass over {sum(whole)} images has {len(whole)}, so ask for between 1 and {len(whole)}"
         )
-    return sizes[:steps]
+    return whole[:steps]
 
 
 Lane = AbstractContextManager[object]

@@ -1,6 +1,6 @@
 """Training and testing, one epoch at a time, on a data set that stays on the device."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -172,11 +172,11 @@ def constants(recipe: Recipe, channels: int) -> tuple[tuple[float, ...], tuple[f
     return mean, std
 
 
-def forward(net: nn.Module, images: Tensor, recipe: Recipe) -> Tensor:
+def forward(net: Callable[[Tensor], Tensor], images: Tensor, recipe: Recipe) -> Tensor:
     """Logits in fp32, computed in the recipe's precision."""
     with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
         logits = net(images)
-    return logits.float()  # type: ignore[no-any-return]
+    return logits.float()
 
 
 def _channels_last(net: nn.Module) -> bool:

@@ -82,6 +82,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     platform: str
     commit: str | None
     dirty: bool | None  # True if tracked source files differed from the commit
+    stacked: int = 1  # networks that were trained as one, at most
     at_once: float = 1.0  # cells under way in this process, on average; they share the seconds, which are wall-clock
 
 

@@ -1,9 +1,9 @@
-"""Three ways to train for an epoch.
+"""Ways to train for an epoch.
 
 ``released`` is what code released with papers does: plain PyTorch in fp32 and its default memory layout, torchvision's
 transforms on PIL images in a DataLoader of two workers, SGD as it comes, loss and accuracy read off in every step.
 ``resident`` is the same loop, but its images lie on the device as one uint8 tensor and are augmented by the batch.
-``engine`` is how this project trains its cells; ``engines`` is several of them at once.
+``engine`` is how this project trains its cells; ``engines`` is several of them at once, ``stack`` several as one.
 
 All of them train the same network, with the same recipe, at the same rate, all images of the split once.
 """
@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from pruning import capture, data, training
+from pruning import capture, data, masks, scores, training
 from pruning.data import Split
+from pruning.stacked import Stack
 from pruning.steps import Steps, finished, together
 from pruning.training import Recipe, Result
 
@@ -53,9 +54,38 @@ def engines(net: nn.Module, split: Split, recipe: Recipe, number: int) -> Epoch:
     return epoch
 
 
+def stack(net: nn.Module, split: Split, recipe: Recipe, number: int) -> Epoch:
+    """``number`` masked networks as one, each on its share of the images; the result is that of the first."""
+    share = split.first(len(split) // number)
+    placed = net.to(split.images.device)
+    under = Stack(placed, _dataset(share), recipe, number)
+    members = [under.member(copy.deepcopy(placed), mask=_half(placed)) for _ in range(number)]
+    lane = capture.lane(split.images.device)
+
+    def epoch(of: int) -> Result:
+        return together([(member.train(lr=LR, seed=n, epoch=of), lane) for n, member in enumerate(members)])[0]
+
+    return epoch
+
+
+def masked(net: nn.Module, split: Split, recipe: Recipe) -> Epoch:
+    """This project's own path for one network under such a mask."""
+    placed = training.place(copy.deepcopy(net), split.images.device)
+    steps, lane = Steps(placed, _dataset(split), recipe, mask=_half(placed)), capture.lane(split.images.device)
+    return lambda epoch: finished(steps.train(lr=LR, seed=0, epoch=epoch), lane)
+
+
+def _half(net: nn.Module) -> dict[str, Tensor]:
+    return masks.global_mask(scores.weight_scores("magnitude", net, []), amount="0.5")
+
+
+def _dataset(split: Split) -> data.Dataset:
+    return data.Dataset("speed", 10, split, split, fingerprint="")
+
+
 def _steps(net: nn.Module, split: Split, recipe: Recipe) -> Steps:
     placed = training.place(copy.deepcopy(net), split.images.device)
-    return Steps(placed, data.Dataset("speed", 10, split, split, fingerprint=""), recipe)
+    return Steps(placed, _dataset(split), recipe)
 
 
 def released(net: nn.Module, split: Split, recipe: Recipe) -> Epoch:

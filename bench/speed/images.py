@@ -27,6 +27,12 @@ def images(root: Path, number: int) -> Images:
         return Images(noise(number), "random")
 
 
+def grey(number: int) -> Split:
+    """``number`` images like MNIST's [28, 28, 1], of noise."""
+    coloured = noise(number)
+    return Split(coloured.images[:, :28, :28, :1].contiguous(), coloured.labels)
+
+
 def noise(number: int) -> Split:
     """``number`` images [32, 32, 3] of uniform pixels, with labels of ten classes; the same ones every time."""
     generator = torch.Generator().manual_seed(0)

@@ -10,6 +10,7 @@ class Size:
 
     name: str
     images: Mapping[str, int]  # in one round of training
+    stacked_images: int  # the same where networks are stacked, on a GPU
     batch: int  # images in a step
     width: str  # multiplier of every channel count
     score_images: int
@@ -23,6 +24,7 @@ class Size:
 FULL = Size(
     name="full",
     images={"cpu": 768, "cuda": 16_384},
+    stacked_images=1 << 18,
     batch=128,
     width="1",
     score_images=640,
@@ -35,6 +37,7 @@ FULL = Size(
 TINY = Size(
     name="tiny",
     images={"cpu": 24, "cuda": 32},
+    stacked_images=64,
     batch=16,
     width="0.25",
     score_images=20,

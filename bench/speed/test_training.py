@@ -8,12 +8,13 @@ import pytest
 
 from bench.speed import competitors, roofline
 from bench.speed.competitors import Epoch
-from bench.speed.images import Images
+from bench.speed.images import Images, grey
 from bench.speed.networks import State, network, shapes
 from bench.speed.peaks import element_bytes, peak_of
 from bench.speed.race import Race, Work
 from bench.speed.sizes import Size
 from bench.suites.gradient_flow import MODELS
+from pruning import models
 from pruning.training import Precision, Recipe
 
 # A warning of torch, or of starting processes beside threads, ends no measurement.
@@ -65,6 +66,24 @@ def test_networks_at_once(model: str, state: State, number: int, race: Race, pix
         group="Networks at once",
         setup={"model": model, "network": state, "at once": number, "data": pixels.name, "batch": size.batch},
         images=len(split) // number * number,
+    )
+
+
+@pytest.mark.parametrize("number", [16, 64, 128])
+def test_networks_on_a_stack(number: int, race: Race, size: Size) -> None:
+    """Time the steps of ``number`` masked LeNets that are trained as one, against the same number of steps of one."""
+    if race.device == "cpu" and size.name != "tiny":
+        pytest.skip("the product of one network fills a CPU")
+    split = grey(size.stacked_images).to(race.device)
+    net = models.build("lenet300_100", in_channels=1, width=size.width, seed=0)
+    recipe = Recipe(batch_size=min(size.batch, len(split) // number), augmentation="none", momentum=0, weight_decay=0)
+    race.run(
+        {"engine": _epochs(competitors.masked(net, split, recipe))},
+        ("stack", _epochs(competitors.stack(net, split, recipe, number))),
+        rounds=size.rounds,
+        group="Networks on a stack",
+        setup={"model": "lenet300_100", "network": "masked", "stacked": number, "batch": recipe.batch_size},
+        images=len(split),
     )
 
 

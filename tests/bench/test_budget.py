@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench.budget import Budget, budget, upcoming
 from bench.cell import Cell
-from bench.options import parse
+from bench.options import STACKED, parse
 from bench.progress import OutOfBudget, Progress, within
 from bench.queue import Entry
 from results import bundle
@@ -132,6 +133,21 @@ def test_at_once_and_workers_do_not_go_together(lab):
     assert "--at-once is for one process, and -n for several; use one of them" in result.stderr
 
 
+def test_a_stack_and_workers_do_not_go_together(lab):
+    result = lab.pytest("-m", "benchmark", "--model=lenet300_100", "--stacked=2", "-n", "2")
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "--stacked is for one process, and -n for several; use one of them" in result.stderr
+
+
+def test_what_can_be_stacked_has_no_batch_norm():
+    from pruning import models
+
+    for name in models.names():
+        with torch.device("meta"):
+            net = models.build(name, image_size=32)
+        assert (name in STACKED) == (not list(net.buffers())), name
+
+
 def test_several_at_once_in_one_process(lab):
     result = lab.pytest(*VGG, "--at-once=3")
     assert result.returncode == 0, result.stdout
@@ -164,6 +180,16 @@ def test_an_interruption_leaves_a_record_of_every_cell_under_way(lab):
         ({"budget": "m"}, "--budget is 'm'; expected a time above 0, such as 90s, 25m or 1.5h"),
         ({"at-once": "many"}, "--at-once is 'many'; expected auto or a whole number from 1 to 32"),
         ({"at-once": "0"}, "--at-once is '0'; expected auto or a whole number from 1 to 32"),
+        ({"stacked": "0"}, "--stacked is '0'; expected a whole number from 1 to 512"),
+        ({"stacked": "all"}, "--stacked is 'all'; expected a whole number from 1 to 512"),
+        (
+            {"stacked": "8", "at-once": "8", "model": ["lenet300_100"]},
+            "--stacked says how many cells run at once; leave --at-once out",
+        ),
+        (
+            {"stacked": "8"},
+            "--stacked trains networks without batch norm as one, and mobilenet_v1 has it; add --model lenet300_100",
+        ),
         ({"bundle": "."}, f"--bundle {Path.cwd()}: that is no file; name one that records may be written to"),
         ({"bundle": "/no/such/b"}, "--bundle /no/such/b: there is no folder /no/such"),
         ({"budget": "9", "rerun": True}, "--budget runs what is missing, and --rerun what is not; use one of them"),

@@ -4,6 +4,7 @@ import itertools
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from math import floor
 
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 
 from bench import experiment
 from bench.cell import BASE, END, Cell, level_amount
+from bench.executor import executing
 from bench.plan import Alter, Sparsify, Train
 from bench.profiles import get
 from bench.progress import OutOfBudget, silent
@@ -20,11 +22,14 @@ from bench.run_state import State
 from bench.suites import missing_the_mark as suite
 from bench.suites.missing_the_mark import Method
 from bench.suites.missing_the_mark_grids import Grid
+from bench.together import Together
 from bench.weight_pruning import alter, sparsify
+from bench.width import Width
 from pruning import masks, models, training
 from pruning.data import MissingData, image_folder
 from pruning.held import Held
 from pruning.steps import finished
+from results.registry import Registry
 
 from . import tiny
 
@@ -292,6 +297,37 @@ def test_images_on_disk_are_trained_and_scored_on(tmp_path, imagenet, changes):
     assert record.metrics.weights_pruned == floor(record.metrics.weights_total * Fraction(SEVENTH) + Fraction(1, 2))
     again = experiment.run(which, using, tiny.settings(tmp_path / "new", data_root=tmp_path), silent)
     assert numbers(again) == numbers(record)
+
+
+def test_cells_on_a_stack_come_out_as_one_by_one(tmp_path):
+    """But for rounding: the same masks, and losses to 1e-5; each in its own time, with its own mask and momentum."""
+    cells = [
+        cell("snip"), cell("magnitude", at=END), cell("magnitude", at=END, rewound=True), cell("random", at=5),
+        cell("grasp", seed=1), cell(ablation="unit_variance"), suite.base(NETWORK, 0),
+    ]  # fmt: skip
+    settings = tiny.settings(tmp_path, stacked=3)
+    registry = Registry(tmp_path / "stacked")
+
+    def begin(which, crowd):
+        return executing(which, profile(), settings, registry, crowd=crowd)
+
+    stack = Together(begin, partial(experiment.lane, "cpu"), Width.fixed(4), coming=cells)
+    for which in cells:
+        ours = stack.result(which).record
+        alone = run(tmp_path / "alone", which)
+        assert (ours.status, ours.layers, ours.mask) == (alone.status, alone.layers, alone.mask)
+        assert ours.curve.train_loss == pytest.approx(alone.curve.train_loss, rel=1e-5)
+        assert ours.curve.test_loss == pytest.approx(alone.curve.test_loss, rel=1e-5)
+        assert (ours.environment.stacked, alone.environment.stacked) == (3, 1)
+        assert ours.environment.at_once > 1
+
+
+def test_what_one_stack_left_in_the_cache_is_none_of_another_s(tmp_path):
+    dense = suite.base(NETWORK, 0)
+    run(tmp_path, dense)
+    assert run(tmp_path, dense).costs.stages_run == 0
+    for number in (2, 3):
+        assert run(tmp_path, dense, stacked=number).costs.stages_run == 3
 
 
 def test_images_on_disk_cannot_be_limited(tmp_path, imagenet):
