@@ -8,6 +8,11 @@ from typing import Any, Final, Literal
 BASE = "base"
 """The score of a cell that prunes nothing."""
 
+DYNAMICS = "dynamics"
+"""The score of a cell that prunes nothing, and whose network is measured while it trains."""
+
+UNPRUNED = (BASE, DYNAMICS)
+
 END: Final = "end"
 """The prune point after training."""
 
@@ -43,11 +48,11 @@ _LEVELS = {level_amount(k): k for k in LEVELS}
 class Cell:
     """What is measured: a model on a data set, pruned by a score in a number of rounds, with one seed.
 
-    ``amount`` is the exact decimal fraction of filters or weights removed in total; it and ``rounds`` are None for a
-    base cell. Weights are pruned at the prune point ``at``, in as many iterations of scoring as there are rounds, and
-    training then starts over with its whole schedule: from the weights there are, or from those of iteration
-    ``rewind``. Filters are pruned between the first epochs. Raises ValueError when a part has characters outside
-    ``[a-z0-9_.]``, contains ``..``, or is out of range.
+    ``amount`` is the exact decimal fraction of filters or weights removed in total; it and ``rounds`` are None where
+    nothing is pruned. Weights are pruned at the prune point ``at``, in as many iterations of scoring as there are
+    rounds, and training then starts over with its whole schedule: from the weights there are, or from those of
+    iteration ``rewind``. Filters are pruned between the first epochs. Raises ValueError when a part has characters
+    outside ``[a-z0-9_.]``, contains ``..``, or is out of range.
     """
 
     suite: str
@@ -69,7 +74,7 @@ class Cell:
             raise ValueError(f"granularity is {self.granularity!r}; expected filters or weights")
         if self.amount is None and self.granularity != "filters":
             raise ValueError("a cell that prunes nothing prunes no weights; leave its granularity out")
-        if (self.amount is None) != (self.rounds is None) or (self.amount is None) != (self.score == BASE):
+        if (self.amount is None) != (self.rounds is None) or (self.amount is None) != (self.score in UNPRUNED):
             raise ValueError(
                 "a cell has an amount and rounds exactly when it prunes; "
                 f"{self.score!r} has {self.amount} and {self.rounds}"

@@ -81,6 +81,7 @@ _OPERATIONS = 3  # a layer convolves, normalises and rectifies
 _SPEED = {"cpu": 0.04e12, "cuda": 3e12}  # multiply-adds a second: a core, 16 at 2.5 GHz; a GPU with one small network
 _OPERATION_SECONDS = {"cpu": 0.2e-3, "cuda": 0.01e-3}  # of the least: 2 MB in and out of memory; the launch of a kernel
 _SCORING_PASSES = 10  # forward passes that a Hessian product takes as long as
+_PROBE_PASSES = 3 * 4  # gradients at two temperatures, and those of five networks, four of them pruned
 _RANKING_SECONDS = 60e-9  # of a weight
 _ASSUMED_MACHINE = Machine(threads=2, device_name="")
 _FEWEST = 5
@@ -212,6 +213,7 @@ def _assumed(cell: Cell, protocol: Protocol, kind: str, machine: Machine) -> flo
     batches = _passes(cell.dataset, protocol) / protocol.batch_size
     operations = batches * _LAYERS.get(cell.model, max(_LAYERS.values())) * _OPERATIONS
     training = work(cell, protocol) / (_SPEED[kind] * threads) + operations * _OPERATION_SECONDS[kind]
+    training *= 1 + _probing(cell, protocol)
     return training + _scoring(cell, protocol) / (_SPEED[kind] * threads) + _ranking(cell, protocol)
 
 
@@ -221,6 +223,12 @@ def _scoring(cell: Cell, protocol: Protocol) -> float:
         return 0.0
     images = 1 if cell.score == "synflow" else protocol.score_samples
     return (cell.rounds or 0) * images * _SCORING_PASSES * _forward(cell.model, cell.dataset, protocol)
+
+
+def _probing(cell: Cell, protocol: Protocol) -> float:
+    """Forward passes of what is measured on the way, in those of the training."""
+    passes = len(protocol.probes) * protocol.score_samples * (_PROBE_PASSES + _SCORING_PASSES)
+    return passes / max(1, _passes(cell.dataset, protocol))
 
 
 def _ranking(cell: Cell, protocol: Protocol) -> float:
@@ -238,7 +246,7 @@ def _runs(records: Iterable[Record], kind: str) -> list[Run]:
 
 def _run(record: Record, kind: str) -> Run | None:
     costs, environment = record.costs, record.environment
-    whole = record.status == "done" and costs.stages_run > 0 < costs.seconds_total
+    whole = record.status == "done" and costs.stages_run > 0 < costs.seconds_total and environment.stacked == 1
     if not (whole and environment.device.startswith(kind)):
         return None
     try:  # the record may be of another version of this project

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.cell import BASE, Cell
+from bench.cell import BASE, UNPRUNED, Cell
 
 _DOUBT = 0.3
 """How many runs it takes to believe half of the factor of a trait.
@@ -134,6 +134,6 @@ def _traits(cell: Cell, machine: Machine) -> Iterator[Trait]:
 
 def _kind(score: str) -> str:
     """Scores that cost alike. GraSP takes second derivatives, several times the price of a gradient."""
-    if score == BASE:
+    if score in UNPRUNED:
         return BASE
     return "hessian" if score.startswith("grasp_") or score == "abs_grasp" else "other"

@@ -48,6 +48,6 @@ def _row(name: str, folder: Path, fingerprint: bool) -> list[str]:
 
 def _imagenet(folder: Path, fingerprint: bool) -> str:
     """Its fingerprint, for which each of its 1.3 million files is looked at, if wanted."""
-    if not fingerprint and (folder / "imagenet").is_dir():
+    if not fingerprint and all((folder / "imagenet" / part).is_dir() for part in ("train", "val")):
         return ""
     return imagenet(folder).fingerprint

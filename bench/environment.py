@@ -86,7 +86,7 @@ def _keep_freed_memory() -> None:
     libc.mallopt(trim_threshold, (1 << 31) - 1)
 
 
-_DECIDING = ("environment", "experiment", "filter_pruning", "plan", "run_state", "trial", "weight_pruning")
+_DECIDING = ("environment", "experiment", "filter_pruning", "plan", "probing", "run_state", "trial", "weight_pruning")
 """Modules of this room that decide the numbers of a stage."""
 
 

@@ -91,7 +91,8 @@ def executing(
     __tracebackhide__ = True
     # A run that fails is kept beside an answer that was there, or came from elsewhere meanwhile, not in its place.
     registry.check_writable()
-    record = yield from _run(cell, profile, settings, listener, keep_failure=registry.merge)
+    keep = partial(registry.keep, profile.name, cell.to_dict())
+    record = yield from _run(cell, profile, settings, listener, keep, keep_failure=registry.merge)
     record = _beside(record, crowd())
     try:
         registry.put(record)
@@ -114,7 +115,7 @@ def _beside(record: Record, number: float) -> Record:
 def _rescue(record: Record) -> Path:
     """Write a record to the system's folder for temporary files, as a bundle of one."""
     path = Path(tempfile.gettempdir()) / f"{record.key}.jsonl"
-    bundle.write([record], path)
+    bundle.write([bundle.Entry(record, {})], path)
     return path
 
 
@@ -130,7 +131,12 @@ def is_missing_data(error: BaseException) -> bool:
 
 
 def _run(
-    cell: Cell, profile: Profile, settings: Settings, listener: Listener, keep_failure: Callable[[Record], object]
+    cell: Cell,
+    profile: Profile,
+    settings: Settings,
+    listener: Listener,
+    keep: Callable[[str, bytes], object],
+    keep_failure: Callable[[Record], object],
 ) -> Turns[Record]:
     from bench import experiment  # imports torch, which listing cells must not
 
@@ -138,7 +144,7 @@ def _run(
     found = versions(cell, settings.score_references)  # of the sources as they are before they are imported
     attempt = _Attempt(cell, profile, found, experiment.environment(settings))
     try:
-        return (yield from experiment.running(cell, profile, settings, limited(listener, settings.cell_timeout)))
+        return (yield from experiment.running(cell, profile, settings, limited(listener, settings.cell_timeout), keep))
     except (KeyboardInterrupt, GeneratorExit) as error:
         keep_failure(attempt.failed(error))
         raise

@@ -6,17 +6,18 @@ every round draws from streams named after it (``pruning.data.generator``).
 
 import math
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import torch
 from msgspec.structs import replace
 
 from bench import environment as machine
-from bench import measured
+from bench import measured, probing
 from bench.cache import StageCache, Stored
 from bench.cell import Cell
 from bench.filter_pruning import prune
-from bench.plan import Alter, Prune, Train, is_shared, keys, plan
+from bench.plan import Alter, Probe, Prune, Train, is_shared, keys, plan
 from bench.profiles import Profile
 from bench.progress import Listener, Progress, Stopped
 from bench.protocol import key
@@ -30,35 +31,47 @@ from pruning.capture import lane as lane
 from pruning.steps import Turns, finished
 from results.record import Costs, Curve, DataFacts, Environment, Record, Status, finite
 
+Keep = Callable[[str, bytes], object]
+"""Where the side files of a record go: name, content."""
+
+
+def _nowhere(name: str, content: bytes) -> None:
+    """For who wants the record alone."""
+
 
 def environment(settings: Settings) -> Environment:
     """The facts of this process that a record keeps."""
     return replace(machine.environment(settings.device), stacked=settings.stacked)
 
 
-def run(cell: Cell, profile: Profile, settings: Settings, listener: Listener) -> Record:
+def run(cell: Cell, profile: Profile, settings: Settings, listener: Listener, keep: Keep = _nowhere) -> Record:
     """Run ``cell`` by the profile's protocol and return its record, ``done`` or ``diverged``.
 
     Goes on from the last stage that the cache holds, unless ``settings.resume`` is off. Raises
     ``pruning.data.DataError`` where the data set is missing or damaged, ValueError where the cell makes no sense, and
     whatever ``listener`` raises.
     """
-    return finished(running(cell, profile, settings, listener), lane(settings.device))
+    return finished(running(cell, profile, settings, listener, keep), lane(settings.device))
 
 
-def running(cell: Cell, profile: Profile, settings: Settings, listener: Listener) -> Turns[Record]:
+def running(
+    cell: Cell, profile: Profile, settings: Settings, listener: Listener, keep: Keep = _nowhere
+) -> Turns[Record]:
     """:func:`run` in turns, between which other cells may take theirs; each in a :func:`pruning.capture.lane`."""
-    return (yield from Run(cell, profile, settings, listener).record())
+    return (yield from Run(cell, profile, settings, listener, keep).record())
 
 
 class Run:
     """One run of one cell; :func:`running` is the way in."""
 
-    def __init__(self, cell: Cell, profile: Profile, settings: Settings, listener: Listener) -> None:
+    def __init__(
+        self, cell: Cell, profile: Profile, settings: Settings, listener: Listener, keep: Keep = _nowhere
+    ) -> None:
         self.protocol = protocol = profile.protocol_of(cell)
         machine.settle(protocol.precision, settings.device)
         self.started, self.clock = _now(), time.perf_counter()
-        self.cell, self.profile, self.settings, self.listener = cell, profile, settings, listener
+        self.cell, self.profile, self.settings = cell, profile, settings
+        self.listener, self.keep = listener, keep
         self.versions = versions(cell, settings.score_references)
         self.trial = Trial(cell, protocol, settings)
         self.data, self.image = self.trial.data, self.trial.image
@@ -90,6 +103,9 @@ class Run:
             try:
                 if isinstance(stage, Train):
                     yield from self._train(stage, state)
+                elif isinstance(stage, Probe):
+                    probing.probe(self.trial, stage, state)
+                    yield True
                 elif isinstance(stage, Alter):
                     yield from alter(self.trial, stage, state)
                 else:
@@ -111,6 +127,8 @@ class Run:
         """An epoch and a test. What the listener raises comes last, when the stage is whole."""
         if state.steps is None:
             state.steps = self.trial.steps(state.net, momentum=state.momentum, mask=state.mask)
+        if stage.epoch in self.protocol.probes:
+            probing.remember(state)
         with state.timed("train"):
             trained = yield from state.steps.train(
                 lr=stage.lr, seed=self.cell.seed, epoch=stage.epoch, steps=stage.steps, lr_from=stage.lr_from
@@ -121,6 +139,8 @@ class Run:
         row = Curve.__struct_fields__, (stage.epoch, stage.round, stage.lr, *trained, *tested)
         for name, value in zip(*row, strict=True):
             state.curve[name].append(finite(value) if isinstance(value, float) else value)
+        if state.moments:
+            probing.follow(state, stage.epoch)
         if not (math.isfinite(trained.loss) and math.isfinite(tested.loss)):
             raise Diverged(f"the loss was no longer finite in epoch {stage.epoch}")
         self._tell(stage, trained.loss, tested.accuracy)
@@ -178,8 +198,9 @@ class Run:
 
     def _describe(self, state: State, status: Status, reason: str | None) -> Record:
         weights = self.cell.suite == WEIGHTS
+        name = key(self.cell, self.protocol, self.versions)
         return Record(
-            key=key(self.cell, self.protocol, self.versions),
+            key=name,
             cell=self.cell.to_dict(),
             profile=self.profile.name,
             protocol=self.protocol.to_dict(),
@@ -190,6 +211,8 @@ class Run:
             curve=Curve(**state.curve),
             layers=measured.layers(state, weights=weights),
             mask=measured.mask_facts(state, self.image),
+            dynamics=state.moments,
+            side_files=self._side_files(state, name),
             costs=Costs(
                 seconds={name: round(spent, 3) for name, spent in state.seconds.items()},
                 seconds_total=round(sum(state.seconds.values()), 3),
@@ -208,6 +231,14 @@ class Run:
             started=self.started,
             finished=_now(),
         )
+
+    def _side_files(self, state: State, name: str) -> list[str]:
+        if not state.arrays:
+            return []
+        content = probing.side_file(state)
+        called = probing.file_name(name, content)
+        self.keep(called, content)
+        return [called]
 
 
 def _now() -> str:

@@ -83,7 +83,7 @@ RUNNING = (
     Option(
         name="stacked",
         metavar="N",
-        help=f"train so many networks as one, for a GPU (default: 1; only with --model {', '.join(STACKED)})",
+        help=f"train so many networks as one, for a GPU (default: 1; only for {', '.join(STACKED)})",
     ),
 )
 ALL = (*CHOOSING, *PLACES, *RUNNING)
@@ -266,8 +266,8 @@ def _check_stacked(selection: Selection, at_once: str | None) -> None:
     others = sorted({cell.model for cell in selection.cells()} - set(STACKED))
     if others:
         raise ValueError(
-            f"--stacked trains networks without batch norm as one, and {others[0]} has it; add --model "
-            f"{','.join(STACKED)}"
+            f"--stacked trains networks without batch norm as one, and {others[0]} has it; choose others with --suite "
+            f"missing_the_mark --model {','.join(STACKED)}"
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from bench.cell import END, Cell, Point
+from bench.cell import DYNAMICS, END, Cell, Point
 from bench.names import check
 from bench.protocol import Protocol
 from bench.suites.missing_the_mark import ABLATIONS
@@ -82,7 +82,14 @@ class Alter:
     rewind: int | None
 
 
-Stage = Train | Prune | Sparsify | Alter
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """Measure the network after an epoch, 0 before the first."""
+
+    epoch: int
+
+
+Stage = Train | Prune | Sparsify | Alter | Probe
 
 
 def plan(cell: Cell, protocol: Protocol, images: int = 0) -> list[Stage]:
@@ -110,6 +117,8 @@ def _filters(cell: Cell, protocol: Protocol) -> list[Stage]:
         )
     if protocol.warmup:
         raise ValueError(f"{cell.id}: warmup is {protocol.warmup}; rounds of filters begin at the whole rate, with 0")
+    if cell.score == DYNAMICS:
+        return list(_probed(protocol))
     stages: list[Stage] = []
     for k in range(1, rounds + 1):
         train = Train(epoch=k, lr=protocol.lr, round=k, shared=k == 1)
@@ -119,6 +128,16 @@ def _filters(cell: Cell, protocol: Protocol) -> list[Stage]:
         for epoch in range(rounds + 1, protocol.epochs + 1)
     )
     return [*stages, *final]
+
+
+def _probed(protocol: Protocol) -> Iterator[Stage]:
+    """The training of a base cell, and what is measured on its way."""
+    if 0 in protocol.probes:
+        yield Probe(epoch=0)
+    for epoch in range(1, protocol.epochs + 1):
+        yield Train(epoch=epoch, lr=learning_rate(epoch, protocol), round=None)
+        if epoch in protocol.probes:
+            yield Probe(epoch=epoch)
 
 
 def _weights(cell: Cell, protocol: Protocol, images: int) -> list[Stage]:
@@ -187,6 +206,8 @@ def keys(
     settings = protocol.to_dict()
     start = {name: settings[name] for name in ("width", "image_size", "train_limit", "test_limit")}
     start["initialisation"] = initialisation(cell, protocol)
+    if protocol.probes:  # what is measured is a part of the state
+        start["probes"] = list(protocol.probes)
     chain = _digest(
         {
             "cell": [cell.model, cell.dataset, cell.seed],
@@ -212,6 +233,9 @@ def _facts(stage: Stage, cell: Cell, settings: Mapping[str, Any], versions: Mapp
     elif isinstance(stage, Sparsify):
         facts = {"sparsify": [cell.score, stage.ablation, stage.iterations, str(stage.amount)]}
         names, used = _SPARSE, ("score", "masks", "augmentation")
+    elif isinstance(stage, Probe):
+        facts = {"probe": stage.epoch}
+        names, used = (*_TRAINING, "score_samples"), ("dynamics", "masks", "surgery", "augmentation")
     elif isinstance(stage, Alter):
         facts = {"alter": [stage.ablation, stage.rewind]}
         names, used = (*_TRAINING, "initialisation", "lr", "lr_drops", "warmup"), ("masks", "training", "augmentation")

@@ -178,8 +178,9 @@ class CellSession:
         found = [find(self.registry, cell, profile, references) for cell in self.cells]
         made = {record.key: record for record in found if record is not None and record.finished >= self.began}
         try:
-            before = {record.key: record for record in bundle.read(path)} if path.exists() else {}
-            bundle.write((before | made).values(), path)
+            before = {entry.record.key: entry for entry in bundle.read(path)} if path.exists() else {}
+            new = {name: bundle.entry(self.registry, record) for name, record in made.items()}
+            bundle.write((before | new).values(), path)
         except (OSError, ValueError) as error:
             raise pytest.UsageError(f"--bundle: {error}; the records are in {self.request.registry}") from None
 

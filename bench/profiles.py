@@ -4,11 +4,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from bench.cell import Cell
+from bench.cell import DYNAMICS, Cell
 from bench.names import unknown
 from bench.protocol import Precision, Protocol
 from bench.suites import gradient_flow, missing_the_mark
 from bench.suites.missing_the_mark_grids import GRIDS, Grid
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dynamics:
+    """Which networks of the gradient-flow suite are measured while they train, and after which epochs."""
+
+    datasets: tuple[str, ...]
+    seeds: tuple[int, ...]
+    probes: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +39,7 @@ class Profile:
     comparable: bool  # whether its numbers may be held against published ones
     shows_published: bool = True
     lacks: tuple[str, ...] = ()  # scores that this protocol cannot run
+    dynamics: Dynamics | None = None
     weights: Grid | None = None
     default_suites: tuple[str, ...] = (gradient_flow.SUITE,)  # what runs where no suite is named
 
@@ -60,6 +70,9 @@ class Profile:
                 table3_datasets=self.table3_datasets,
                 extra_scores=extra_scores,
             )
+            if self.dynamics is not None:
+                probed = self.dynamics.seeds if seeds is None else seeds
+                yield from gradient_flow.dynamics(datasets=self.dynamics.datasets, seeds=probed)
             extra_scores = ()
         if missing_the_mark.SUITE in chosen and self.weights is not None:
             yield from self.weights.cells(wanted, extra_scores)
@@ -68,10 +81,15 @@ class Profile:
         """How ``cell`` is run. Raises ValueError for a cell of this profile's second suite that it does not have."""
         if cell.suite == missing_the_mark.SUITE and self.weights is not None:
             return self.weights.protocol(cell)
+        if cell.score == DYNAMICS and self.dynamics is not None:
+            size = TINY_PIXELS if cell.dataset.startswith("tiny_imagenet") else self.protocol.image_size
+            return replace(self.protocol, probes=self.dynamics.probes, image_size=size)
         return self.protocol
 
 
 _PAPER = Protocol()
+TINY_PIXELS = 32
+"""Of Tiny-ImageNet's images in the gradient-flow suite (PROTOCOLS A.2)."""
 
 PROFILES: dict[str, Profile] = {
     profile.name: profile
@@ -89,6 +107,7 @@ PROFILES: dict[str, Profile] = {
             headline="last",
             comparable=False,
             shows_published=False,
+            dynamics=Dynamics(datasets=("digits",), seeds=(0,), probes=(0, 2, 8)),
             weights=GRIDS["demo"],
             default_suites=(gradient_flow.SUITE, missing_the_mark.SUITE),
         ),
@@ -102,6 +121,7 @@ PROFILES: dict[str, Profile] = {
             table3_datasets=("cifar10", "cifar100"),
             headline="last",
             comparable=False,
+            dynamics=Dynamics(datasets=("cifar100",), seeds=(0, 1, 2), probes=(0, 2, 4, 6, 8)),
             weights=GRIDS["mini"],
         ),
         Profile(
@@ -126,6 +146,7 @@ PROFILES: dict[str, Profile] = {
             table3_datasets=("cifar100",),
             headline="best",
             comparable=True,
+            dynamics=Dynamics(datasets=("cifar100", "tiny_imagenet"), seeds=(0, 1, 2), probes=tuple(range(0, 161, 10))),
             weights=GRIDS["paper"],
         ),
         Profile(

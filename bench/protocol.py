@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.cell import Cell
 
-MIGRATIONS: dict[str, Any] = {"initialisation": "default", "scoring_batch": None, "warmup": 0}
+MIGRATIONS: dict[str, Any] = {"initialisation": "default", "scoring_batch": None, "warmup": 0, "probes": []}
 """Fields added after the first release, each with the value that means what was done before it existed.
 
 A field at that value is left out of the key, so that adding a field renames no record.
@@ -48,6 +48,7 @@ class Protocol:
     revival: Literal["forbidden", "released"] = "forbidden"
     score_samples: int = 2560
     scoring_batch: int | None = None  # images that a score sees at once; None: as in training
+    probes: tuple[int, ...] = ()  # epochs at whose end dynamics are measured, 0 before the first
 
     def __post_init__(self) -> None:
         if not 0 < Decimal(self.width) <= 4:
@@ -56,6 +57,8 @@ class Protocol:
             raise ValueError("epochs must not be negative; batches and score_samples must be at least 1")
         if not 0 <= self.warmup <= self.epochs:
             raise ValueError(f"warmup is {self.warmup}; it must be some of the {self.epochs} epochs")
+        if not set(self.probes) <= set(range(self.epochs + 1)):
+            raise ValueError(f"probes are {self.probes}; expected epochs from 0 to {self.epochs}")
         for name, kind in get_type_hints(type(self)).items():
             if get_origin(kind) is Literal and getattr(self, name) not in get_args(kind):
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected {' or '.join(get_args(kind))}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from pruning import models, training
 from pruning.masks import Mask
 from pruning.stacked import Member
 from pruning.steps import Steps
-from results.record import Curve
+from results.record import Curve, Moment
 
 
 @dataclass
@@ -27,6 +28,9 @@ class State:
     seconds: dict[str, float] = field(default_factory=dict)
     score_images: int | None = None
     mask: Mask | None = None  # of weights, once they are pruned
+    before: dict[str, Tensor] = field(default_factory=dict)  # parameters, before an epoch that is measured
+    moments: list[Moment] = field(default_factory=list)
+    arrays: dict[str, Tensor] = field(default_factory=dict)  # by place among the moments, kind and quantity
     steps: Steps | Member | None = None  # what trains the network as it is now; made when the first epoch begins
 
     def kept(self) -> Mask:
@@ -46,11 +50,14 @@ class State:
         tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
         tensors |= {f"momentum.{name}": tensor for name, tensor in self.momentum.items()}
         tensors |= {f"mask.{name}": tensor for name, tensor in (self.mask or {}).items()}
+        tensors |= {f"before.{name}": tensor for name, tensor in self.before.items()}
+        tensors |= {f"arrays.{name}": tensor for name, tensor in self.arrays.items()}
         facts = {
             "architecture": self.net.architecture.to_dict(),
             "curve": self.curve,
             "seconds": self.seconds,
             "score_images": self.score_images,
+            "moments": msgspec.to_builtins(self.moments),
         }
         return Stored(tensors, facts)
 
@@ -63,6 +70,9 @@ def restored(stored: Stored, device: str) -> State:
         net=training.place(net, device),
         momentum=_part(stored.tensors, "momentum."),
         mask=_part(stored.tensors, "mask.") or None,
+        before={name: tensor.to(device) for name, tensor in _part(stored.tensors, "before.").items()},
+        arrays=_part(stored.tensors, "arrays."),
+        moments=msgspec.convert(stored.facts["moments"], list[Moment]),
         curve=stored.facts["curve"],
         seconds=stored.facts["seconds"],
         score_images=stored.facts["score_images"],

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
 from typing import NamedTuple
 
-from bench.cell import BASE
+from bench.cell import UNPRUNED
 from bench.names import unknown
 from bench.suites.gradient_flow import SCORE_LABELS
 from pruning.versions import SCORES, WEIGHT_SCORES
@@ -36,7 +36,7 @@ def installed() -> dict[str, str]:
 
     Those that would take the name of a built-in score, or could not be part of an id, are left out.
     """
-    taken = {BASE, UNIFORM, *SCORES, *WEIGHT_SCORES}
+    taken = {*UNPRUNED, UNIFORM, *SCORES, *WEIGHT_SCORES}
     points = (point for point in entry_points(group=GROUP) if point.name not in taken)
     return {point.name: point.value for point in points if _fits(point.name, point.value)}
 
@@ -47,7 +47,7 @@ def _fits(name: str, reference: str) -> bool:
 
 def known() -> tuple[str, ...]:
     """Every score that can be named without saying where it lives; ``base`` prunes nothing."""
-    return tuple(dict.fromkeys((BASE, *SCORE_LABELS, *SCORES, UNIFORM, *WEIGHT_SCORES, *installed())))
+    return tuple(dict.fromkeys((*UNPRUNED, *SCORE_LABELS, *SCORES, UNIFORM, *WEIGHT_SCORES, *installed())))
 
 
 def parse_scores(values: Iterable[str]) -> Choice:

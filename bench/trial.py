@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.cell import BASE, Cell
+from bench.cell import UNPRUNED, Cell
 from bench.plan import initialisation
 from bench.protocol import Protocol
 from bench.settings import Settings
@@ -36,12 +36,19 @@ class Trial:
     @cached_property
     def score(self) -> Score | None:
         """A built-in score, or the user's, loaded only now; None for a cell that prunes nothing."""
-        return None if self.cell.score == BASE else _score(self.cell, self.settings)
+        return None if self.cell.score in UNPRUNED else _score(self.cell, self.settings)
 
     @cached_property
     def data(self) -> Dataset | Streamed:
         """The images on the device, or on disk; none where the cell neither trains nor scores on any."""
         return self._loaded[0]
+
+    @property
+    def resident(self) -> Dataset:
+        """The same, where it fits into memory. Raises ValueError where it does not."""
+        if isinstance(self.data, Streamed):
+            raise ValueError(f"{self.cell.id}: {self.data.name} is decoded as it is used, and this needs all of it")
+        return self.data
 
     @property
     def fingerprint(self) -> str:
@@ -133,22 +140,10 @@ class Trial:
             return []
         size = self.protocol.scoring_batch or self.protocol.batch_size
         if isinstance(self.data, Streamed):
-            return Prepared(net, self._decoded(sample, k), self.recipe, size, self.settings.device)
+            images = _decoded(self.data, sample.numpy().tobytes(), self.cell.seed, k)
+            return Prepared(net, images, self.recipe, size, self.settings.device)
         stream = self.stream("score_augmentation", k, device=self.settings.device)
         return [training.inputs(net, self.data.train, part, self.recipe, stream) for part in sample.split(size)]
-
-    def _decoded(self, sample: Tensor, k: int) -> Split:
-        """The images of a sample of a data set on disk, kept: a score in iterations asks for them in each."""
-        assert isinstance(self.data, Streamed)
-        if k not in self._samples:
-            self._samples.clear()
-            seed, workers = self.cell.seed, self.data.workers
-            self._samples[k] = streaming.sampled(self.data, sample, seed=seed, k=k, workers=workers)
-        return self._samples[k]
-
-    @cached_property
-    def _samples(self) -> dict[int, Split]:
-        return {}
 
 
 @dataclass(frozen=True)
@@ -165,9 +160,12 @@ class Prepared(Sequence[Batch]):
         return -(-len(self.images) // self.size)
 
     def __getitem__(self, number: Any) -> Any:
-        part = slice(*(at * self.size for at in (range(len(self))[number], range(len(self))[number] + 1)))
-        pixels, labels = self.images.images[part], self.images.labels[part]
-        return training.prepared(self.net, pixels.to(self.device), self.recipe), labels.to(self.device)
+        pixels, labels = (whole.split(self.size)[number].to(self.device) for whole in self._whole)
+        return training.prepared(self.net, pixels, self.recipe), labels
+
+    @property
+    def _whole(self) -> tuple[Tensor, Tensor]:
+        return self.images.images, self.images.labels
 
 
 @lru_cache(maxsize=2)
@@ -182,6 +180,13 @@ def _dataset(
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)  # the next cell reads them on another stream
     return placed, whole.fingerprint
+
+
+@lru_cache(maxsize=1)  # a score in iterations asks for it in each, and so do the other cells of a seed
+def _decoded(source: Streamed, sample: bytes, seed: int, k: int) -> Split:
+    """The images of a sample of a data set on disk, in memory."""
+    index = torch.frombuffer(bytearray(sample), dtype=torch.int64)
+    return streaming.sampled(source, index, seed=seed, k=k, workers=source.workers)
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
-from bench.cell import BASE, Cell
+from bench.cell import BASE, DYNAMICS, UNPRUNED, Cell
 from bench.names import unknown
 from bench.scores import UNIFORM
 from pruning.versions import (
@@ -23,6 +23,7 @@ from pruning.versions import (
     TRAINING,
     WEIGHT_SCORES,
 )
+from pruning.versions import DYNAMICS as DYNAMICS_VERSION
 
 
 def versions(cell: Cell, references: Mapping[str, str]) -> dict[str, int | str]:
@@ -36,7 +37,9 @@ def versions(cell: Cell, references: Mapping[str, str]) -> dict[str, int | str]:
         "augmentation": AUGMENTATION,
         "training": TRAINING,
     }
-    if cell.score != BASE:
+    if cell.score == DYNAMICS:
+        values |= {"dynamics": DYNAMICS_VERSION, "masks": MASKS, "surgery": SURGERY}
+    elif cell.score != BASE:
         values |= {"score": score_version(cell.score, references, cell.granularity), "masks": MASKS}
         values |= {"analysis": ANALYSIS} if cell.granularity == "weights" else {"surgery": SURGERY}
     return values
@@ -65,7 +68,7 @@ def score_version(name: str, references: Mapping[str, str], granularity: str = "
 
 def is_current(cell: Cell, recorded: Mapping[str, int | str]) -> bool:
     """Whether ``cell`` would get the versions ``recorded`` today; a user's own score counts as it was run."""
-    own = cell.score not in (BASE, UNIFORM, *(WEIGHT_SCORES if cell.granularity == "weights" else SCORES))
+    own = cell.score not in (*UNPRUNED, UNIFORM, *(WEIGHT_SCORES if cell.granularity == "weights" else SCORES))
     now = versions(replace(cell, score="random") if own else cell, {})
     return {**now, **({"score": recorded.get("score", "")} if own else {})} == dict(recorded)
 

@@ -12,6 +12,9 @@ from pruning.training import TEST_BATCH, Recipe
 
 Part = Literal["train", "test"]
 
+_DECODED = 64
+"""Images that a process decodes at a time, at most: 10 MB, of which each holds two in shared memory."""
+
 _KEPT = 256 * 2**20
 """Bytes up to which normalised images are kept beside the stored ones; MNIST's take 188 MB."""
 
@@ -19,8 +22,11 @@ _KEPT = 256 * 2**20
 class Feed(Protocol):
     """Batches of one pass after the other, for steps that a GPU may replay.
 
-    ``state`` are the tensors and ``generators`` the random streams that :meth:`inputs` changes.
+    ``state`` are the tensors and ``generators`` the random streams that :meth:`inputs` changes. One that ``waits`` for
+    its images lets nobody have a turn meanwhile.
     """
+
+    waits: bool
 
     images: dict[Part, int]
     device: torch.device
@@ -50,6 +56,8 @@ def feed(net: nn.Module, dataset: Dataset | Streamed, recipe: Recipe) -> Feed:
 
 class Resident:
     """Images that lie on the device; gathered by an order and a position that lie there, too."""
+
+    waits = False
 
     def __init__(self, net: nn.Module, dataset: Dataset, recipe: Recipe) -> None:
         self.net, self.data, self.recipe = net, dataset, recipe
@@ -104,10 +112,12 @@ class Resident:
 
 
 class Decoded:
-    """Images that processes decode and augment; a batch is copied into tensors that stay where they are.
+    """Images that processes decode and augment, a part of a batch each; it is put together on the device.
 
     Raises ValueError for another augmentation than that of :mod:`pruning.data.streaming`.
     """
+
+    waits = True
 
     def __init__(self, net: nn.Module, dataset: Streamed, recipe: Recipe) -> None:
         if recipe.augmentation != streaming.AUGMENTATION:
@@ -122,24 +132,27 @@ class Decoded:
         largest = max(recipe.batch_size, TEST_BATCH)
         self._pixels = torch.zeros(largest, *sides, channels, dtype=torch.uint8, device=self.device)
         self._labels = torch.zeros(largest, dtype=torch.int64, device=self.device)
-        self._batches: Iterator[streaming.Batch] = iter(())
+        self._parts: Iterator[streaming.Batch] = iter(())
         self.state, self.generators = list[Tensor](), list[torch.Generator]()
 
     def train(self, seed: int, epoch: int) -> None:
         """See :class:`Feed`."""
-        self._batches = streaming.training_batches(
-            self.data, self.recipe.batch_size, seed=seed, epoch=epoch, workers=self.data.workers
-        )
+        size = _part(self.recipe.batch_size)
+        self._parts = streaming.training_batches(self.data, size, seed=seed, epoch=epoch, workers=self.data.workers)
 
     def test(self) -> None:
         """See :class:`Feed`."""
-        self._batches = streaming.evaluation_batches(self.data, TEST_BATCH, workers=self.data.workers)
+        self._parts = streaming.evaluation_batches(self.data, _part(TEST_BATCH), workers=self.data.workers)
 
     def advance(self, size: int) -> None:
         """See :class:`Feed`; waits until the batch is decoded. Raises DataError where an image is damaged."""
-        pixels, labels = next(self._batches)
-        self._pixels[:size].copy_(pixels)
-        self._labels[:size].copy_(labels)
+        filled = 0
+        while filled < size:
+            pixels, labels = next(self._parts)
+            there = slice(filled, filled + len(labels))
+            self._pixels[there].copy_(pixels)
+            self._labels[there].copy_(labels)
+            filled += len(labels)
 
     def inputs(self, part: Part, size: int) -> tuple[Tensor, Tensor]:  # noqa: ARG002 - augmented, or not, already
         """See :class:`Feed`."""
@@ -147,4 +160,9 @@ class Decoded:
 
     def close(self) -> None:
         """See :class:`Feed`; ends the processes."""
-        self._batches = iter(())
+        self._parts = iter(())
+
+
+def _part(batch: int) -> int:
+    """Images that a process decodes at a time, so that batches are whole parts."""
+    return max(size for size in range(1, _DECODED + 1) if batch % size == 0)

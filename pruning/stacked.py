@@ -44,6 +44,7 @@ class _Request:
     lr: float = 0.0
     result: Result | None = None
     error: BaseException | None = None
+    given_up: bool = False  # its member no longer waits
 
 
 @dataclass(eq=False)
@@ -100,8 +101,7 @@ class Stack:
         self._position = torch.zeros((), dtype=torch.int64, device=self.device)
         self._totals = torch.zeros(2, capacity, dtype=torch.float64, device=self.device)
         self._images = {"train": self._normalised(dataset.train.images), "test": self._normalised(dataset.test.images)}
-        state = [*self._parameters.values(), *self._momentum.values(), self._position, self._totals]
-        self._graphs = capture.Graphs[_Graph](state, []) if replay and self.device.type == "cuda" else None
+        self._graphs = capture.Graphs[_Graph](self._state(), []) if replay and self.device.type == "cuda" else None
 
     def member(
         self,
@@ -140,8 +140,8 @@ class Stack:
                 else:
                     yield from self._run(self._together())
         finally:
-            if request in self._waiting:
-                self._waiting.remove(request)
+            request.given_up = True
+            self._waiting = [other for other in self._waiting if other is not request]
         if request.error is not None:
             raise request.error
         assert request.result is not None
@@ -156,17 +156,19 @@ class Stack:
 
     def _run(self, requests: list[_Request]) -> Turns[None]:
         self._busy = True
+        self._waiting = [request for request in self._waiting if request not in requests]
         try:
             results = yield from self._pass(requests)
+            for request, result in zip(requests, results, strict=True):
+                request.result = result
+        except GeneratorExit:  # the member that did it for all is given up; somebody else will do it
+            self._waiting += [request for request in requests if not request.given_up]
+            raise
         except Exception as error:
             for request in requests:
                 request.error = error
-            raise
         finally:
             self._busy = False
-        for request, result in zip(requests, results, strict=True):
-            request.result = result
-            self._waiting.remove(request)
 
     def _pass(self, requests: list[_Request]) -> Turns[list[Result]]:
         what = requests[0].what
@@ -249,6 +251,10 @@ class Stack:
             if self._momentum:
                 step = self._momentum[name].mul_(self.recipe.momentum).add_(step)
             parameter.addcmul_(step, self._rates.view(-1, *[1] * (parameter.dim() - 1)), value=-1)
+
+    def _state(self) -> list[Tensor]:
+        """All that a step changes."""
+        return [*self._parameters.values(), *self._momentum.values(), self._position, self._totals]
 
     def _next(self, size: int) -> Tensor:
         index = self._position + torch.arange(size, device=self.device)

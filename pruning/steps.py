@@ -7,7 +7,7 @@ An epoch is a generator that hands back control every few steps, so that several
 numbers are those of :func:`pruning.training.train_epoch`, to the bit.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -32,11 +32,11 @@ BURST = 16
 
 
 class _Graph(NamedTuple):
-    """A captured step is good for one kind of step, number of images and learning rate, if it does not change."""
+    """A captured step is good for one kind of step, number of images and learning rate."""
 
     part: Part
     size: int
-    lr: float | None
+    lr: float
 
 
 class Steps:
@@ -72,8 +72,8 @@ class Steps:
         self._held = Held(net, mask or {}, self.momentum)
         self._totals = torch.zeros(2, dtype=torch.float64, device=device)
         self._loss, self._correct = self._totals.unbind()
-        self._rate = torch.zeros((), device=device)  # of a step, where it changes within an epoch
-        replays = replay and device.type == "cuda"
+        # Steps that the host waits for are so long that launching them costs nothing, and capturing them much memory.
+        replays = replay and device.type == "cuda" and not self._feed.waits
         self._graphs = capture.Graphs[_Graph](self._state(), self._feed.generators) if replays else None
 
     def train(
@@ -90,42 +90,36 @@ class Steps:
         taken = first_sizes(whole, steps)
         self._feed.train(seed, epoch)
         self.net.train()
-        if lr_from is None:
-            return (yield from self._pass("train", taken, lr))
-        rates = (lr_from + (lr - lr_from) * number / len(whole) for number in range(len(taken)))
-        return (yield from self._pass("train", taken, None, rates))
+        start = lr if lr_from is None else lr_from
+        rates = [start + (lr - start) * number / len(whole) for number in range(len(taken))]
+        return (yield from self._pass("train", taken, rates))
 
     def test(self) -> Turns[Result]:
         """Loss and accuracy in evaluation mode on all test images, not augmented; modes are put back."""
         self._feed.test()
         with mode(self.net, training=False):
-            return (yield from self._pass("test", sizes(self._feed.images["test"], TEST_BATCH), 0.0))
+            taken = sizes(self._feed.images["test"], TEST_BATCH)
+            return (yield from self._pass("test", taken, [0.0] * len(taken)))
 
-    def _pass(
-        self, part: Part, taken: list[int], lr: float | None, rates: Iterator[float] | None = None
-    ) -> Turns[Result]:
+    def _pass(self, part: Part, taken: list[int], rates: list[float]) -> Turns[Result]:
         self._totals.zero_()
+        constant = len(set(rates)) == 1  # else every step would be captured anew
         try:
-            for number, size in enumerate(taken, start=1):
+            for number, (size, lr) in enumerate(zip(taken, rates, strict=True), start=1):
                 self._feed.advance(size)
-                if rates is not None:
-                    self._rate.fill_(next(rates))
                 step = partial(self._train, lr, size) if part == "train" else partial(self._test, size)
-                self._run(_Graph(part, size, lr), step)
-                if number % BURST == 0:
+                if self._graphs is not None and constant:
+                    self._graphs.run(_Graph(part, size, lr), step)
+                else:
+                    step()
+                if number % BURST == 0 or self._feed.waits:
                     yield True
         finally:
             self._feed.close()
         loss, correct = yield from capture.arrival(self._totals)
         return Result(loss / sum(taken), 100 * correct / sum(taken))
 
-    def _run(self, graph: _Graph, step: Callable[[], None]) -> None:
-        if self._graphs is None:
-            step()
-        else:
-            self._graphs.run(graph, step)
-
-    def _train(self, lr: float | None, size: int) -> None:
+    def _train(self, lr: float, size: int) -> None:
         images, labels = self._feed.inputs("train", size)
         logits = training.forward(self.net, images, self.recipe)
         loss = F.cross_entropy(logits / self.recipe.temperature, labels)
@@ -134,7 +128,7 @@ class Steps:
         loss.backward()
         with torch.no_grad():
             self._held.gradients_()
-            training.update(self._parameters, self.momentum, self.recipe, self._rate if lr is None else lr)
+            training.update(self._parameters, self.momentum, self.recipe, lr)
             self._count(loss.double() * size, logits, labels)
 
     @torch.no_grad()  # here and not around the turns, between which other networks train

@@ -74,13 +74,10 @@ def restore_velocity(net: nn.Module, optimizer: torch.optim.SGD, saved: Mapping[
             optimizer.state[parameter]["momentum_buffer"] = buffer
 
 
-def update(
-    parameters: Mapping[str, nn.Parameter], velocity: Mapping[str, Tensor], recipe: Recipe, lr: float | Tensor
-) -> None:
+def update(parameters: Mapping[str, nn.Parameter], velocity: Mapping[str, Tensor], recipe: Recipe, lr: float) -> None:
     """The step of :func:`sgd`, in place, without what an optimizer does around it; by parameter name.
 
-    ``velocity`` is not read where the recipe has no momentum. Parameters without a gradient stay as they are. ``lr``
-    may be a float32 number on their device, which a captured step reads anew.
+    ``velocity`` is not read where the recipe has no momentum. Parameters without a gradient stay as they are.
     """
     moved = {name: parameter for name, parameter in parameters.items() if parameter.grad is not None}
     functional_sgd(

@@ -62,5 +62,8 @@ AUGMENTATION = 1
 TRAINING = 1
 MASKS = 1
 SURGERY = 1
+DYNAMICS = 1
+"""What is measured of a network while it trains, and on which images."""
+
 ANALYSIS = 1
 """What is read off a mask: collapsed neurons, weights that lie on a path."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from bench.cell import BASE, Cell
+from bench.cell import BASE, UNPRUNED, Cell
 from bench.profiles import Profile
 from bench.protocol import Protocol
 from bench.suites import gradient_flow, missing_the_mark
@@ -75,7 +75,7 @@ class Evidence:
     @cached_property
     def extra_scores(self) -> tuple[str, ...]:
         """Scores with records that the paper has no number for, by name."""
-        return tuple(sorted({setting.score for setting in self.records} - {*PRINTED_SCORES, BASE}))
+        return tuple(sorted({setting.score for setting in self.records} - {*PRINTED_SCORES, *UNPRUNED}))
 
     def cells(self) -> Iterator[Cell]:
         """Every cell that these tables need: the profile's, and those of the user's scores."""

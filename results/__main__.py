@@ -52,6 +52,7 @@ def check(registry: Registry, _options: argparse.Namespace) -> int:
     from results import _view
 
     records = registry.records()
+    registry.look_for_side_files(records)
     if records:
         print(_view.counts(records) + "\n")
     print(f"{_several(len(records), 'record')}, {_several(len(registry.problems), 'problem')} in {registry.root}")

@@ -60,6 +60,21 @@ class MaskFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     effective_weights: int  # weights left that lie on a path from an input to a logit
 
 
+class Moment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was measured of a network at the end of an epoch, 0 before the first; vectors are in a side file.
+
+    Correlations are Pearson's, Spearman's and the number of pairs, by the names of what is paired. ``effects`` are loss
+    and gradient norm, as the network is (none) and as each score would leave it; before training there are none.
+    """
+
+    epoch: int
+    recalibrated: bool = False  # whether batch norm's statistics were estimated anew for it
+    correlations: dict[str, tuple[float | None, float | None, int]]
+    distances: dict[str, float]  # between the masks of this epoch and the one before
+    gradient_norms: dict[str, float]  # by layer
+    effects: dict[str, tuple[float | None, float | None]]
+
+
 class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What this run took: seconds per kind of stage (of a run that went on from a checkpoint, those before it too)."""
 
@@ -111,10 +126,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     curve: Curve = Curve()
     layers: list[Layer] = []
     mask: MaskFacts | None = None
+    dynamics: list[Moment] = []
     costs: Costs = Costs()
     environment: Environment
     data: DataFacts | None = None
-    side_files: list[str] = []
+    side_files: list[str] = []  # names of files with arrays, beside the record
     started: str  # ISO 8601, UTC, seconds
     finished: str
 

@@ -1,7 +1,7 @@
 """The registry: one JSON file per record, in folders named after what was measured."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -75,6 +75,25 @@ class Registry:
         except ValueError as error:
             self._report(path, str(error))
             return None
+
+    def keep(self, profile: str, cell: Mapping[str, Any], name: str, content: bytes) -> Path:
+        """Store a side file of a record of ``cell`` and return its path. Raises ValueError, OSError."""
+        path = self.path(profile, cell, "any").with_name(check_name("file", name))
+        _files.write(path, content)
+        return path
+
+    def side_file(self, record: Record, name: str) -> bytes | None:
+        """The content of one of ``record``'s side files; None where it is not there. Raises OSError."""
+        path = self.path(record.profile, record.cell, record.key).with_name(check_name("file", name))
+        return path.read_bytes() if path.is_file() else None
+
+    def look_for_side_files(self, records: Iterable[Record]) -> None:
+        """Add to ``problems`` what ``records`` name and is not there. Raises OSError."""
+        for record in records:
+            for name in record.side_files:
+                if self.side_file(record, name) is None:
+                    path = self.path(record.profile, record.cell, record.key)
+                    self._report(path, f"its side file {name} is not there")
 
     def records(self, profile: str | None = None) -> list[Record]:
         """Every readable record, of one profile or of all, sorted by key; the files that are not go to ``problems``."""

@@ -57,7 +57,7 @@ def engines(net: nn.Module, split: Split, recipe: Recipe, number: int) -> Epoch:
 def stack(net: nn.Module, split: Split, recipe: Recipe, number: int) -> Epoch:
     """``number`` masked networks as one, each on its share of the images; the result is that of the first."""
     share = split.first(len(split) // number)
-    placed = net.to(split.images.device)
+    placed = copy.deepcopy(net).to(split.images.device)
     under = Stack(placed, _dataset(share), recipe, number)
     members = [under.member(copy.deepcopy(placed), mask=_half(placed)) for _ in range(number)]
     lane = capture.lane(split.images.device)
@@ -68,11 +68,17 @@ def stack(net: nn.Module, split: Split, recipe: Recipe, number: int) -> Epoch:
     return epoch
 
 
-def masked(net: nn.Module, split: Split, recipe: Recipe) -> Epoch:
-    """This project's own path for one network under such a mask."""
+def masked(net: nn.Module, split: Split, recipe: Recipe, number: int) -> Epoch:
+    """This project's own path for one network under such a mask: as many epochs of one share, one after the other."""
     placed = training.place(copy.deepcopy(net), split.images.device)
-    steps, lane = Steps(placed, _dataset(split), recipe, mask=_half(placed)), capture.lane(split.images.device)
-    return lambda epoch: finished(steps.train(lr=LR, seed=0, epoch=epoch), lane)
+    share = _dataset(split.first(len(split) // number))
+    steps, lane = Steps(placed, share, recipe, mask=_half(placed)), capture.lane(split.images.device)
+
+    def epoch(of: int) -> Result:
+        first, *_ = (finished(steps.train(lr=LR, seed=n, epoch=of), lane) for n in range(number))
+        return first
+
+    return epoch
 
 
 def _half(net: nn.Module) -> dict[str, Tensor]:

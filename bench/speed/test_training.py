@@ -78,7 +78,7 @@ def test_networks_on_a_stack(number: int, race: Race, size: Size) -> None:
     net = models.build("lenet300_100", in_channels=1, width=size.width, seed=0)
     recipe = Recipe(batch_size=min(size.batch, len(split) // number), augmentation="none", momentum=0, weight_decay=0)
     race.run(
-        {"engine": _epochs(competitors.masked(net, split, recipe))},
+        {"engine": _epochs(competitors.masked(net, split, recipe, number))},
         ("stack", _epochs(competitors.stack(net, split, recipe, number))),
         rounds=size.rounds,
         group="Networks on a stack",

@@ -7,7 +7,7 @@ prints it.
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from bench.cell import BASE, Cell
+from bench.cell import BASE, DYNAMICS, Cell
 
 SUITE = "gradient_flow"
 MODELS = ("vgg13", "mobilenet_v1", "resnet56")
@@ -49,6 +49,14 @@ def amount(model: str, dataset: str) -> Decimal:
     """Fraction of filters the paper prunes; a data set it does not use takes the amount of CIFAR-10."""
     amounts = _AMOUNTS[model]
     return Decimal(amounts.get(dataset, amounts["cifar10"]))
+
+
+def dynamics(*, datasets: Sequence[str], seeds: Sequence[int]) -> Iterator[Cell]:
+    """The runs that Figures 2, 3, 13-15, 21 and 31-38 are measured in, which prune nothing."""
+    for seed in seeds:
+        for dataset in datasets:
+            for model in MODELS:
+                yield Cell(suite=SUITE, model=model, dataset=dataset, score=DYNAMICS, seed=seed)
 
 
 def cells(

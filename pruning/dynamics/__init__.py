@@ -7,16 +7,22 @@
 
 from pruning.dynamics.calibration import recalibrated
 from pruning.dynamics.correlation import Correlation, correlation
+from pruning.dynamics.effects import Effect, by_layer, effect, effects
 from pruning.dynamics.mask_distance import mask_distance
-from pruning.dynamics.probe import FILTER_PAIRS, SAMPLED, WEIGHT_PAIRS, Measured, measure
+from pruning.dynamics.probe import FILTER_PAIRS, SAMPLED, WEIGHT_PAIRS, Measured, filter_norms, measure
 
 __all__ = [
     "FILTER_PAIRS",
     "SAMPLED",
     "WEIGHT_PAIRS",
     "Correlation",
+    "Effect",
     "Measured",
+    "by_layer",
     "correlation",
+    "effect",
+    "effects",
+    "filter_norms",
     "mask_distance",
     "measure",
     "recalibrated",

@@ -184,6 +184,13 @@ def _some(numbers: Numbers, count: int) -> dict[str, Tensor]:
     return {name: values[places.to(values.device)].double().cpu() for name, values in numbers.items()}
 
 
+def filter_norms(model: nn.Module) -> Tensor:
+    """||theta_p||_2 of the filters of all prunable layers, in forward order, float64."""
+    return torch.cat(
+        [module.weight.detach().flatten(1).double().norm(dim=1) for module in filter_layers(model).values()]
+    )
+
+
 def _lengths(numbers: Numbers, names: Mapping[str, str]) -> Tensor:
     return torch.cat([numbers[name].detach().flatten(1).double().norm(dim=1) for name in names.values()])
 

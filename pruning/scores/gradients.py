@@ -54,16 +54,22 @@ def mean_gradient(model: nn.Module, batches: Iterable[Batch], temperature: float
 
     Of a batch that cannot be cut and is too large, activations are computed anew instead of being kept.
     """
+    return mean_loss(model, batches, temperature)[1]
+
+
+def mean_loss(model: nn.Module, batches: Iterable[Batch], temperature: float) -> tuple[float, Numbers]:
+    """The mean loss over all images, and its gradient as :func:`mean_gradient` gives it."""
     parameters = dict(model.named_parameters())
     sums = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
-    number = 0
+    number, losses = 0, []
     for images, labels, large in parts(model, batches):
         with little_memory(large):
             loss = total_loss(model, images, labels, temperature)
             for total, part in zip(sums.values(), _gradients(loss, parameters.values()), strict=True):
                 total += part
+        losses.append(loss.detach().double())
         number += len(images)
-    return {name: total / number for name, total in sums.items()}
+    return float(torch.stack(losses).sum()) / number, {name: total / number for name, total in sums.items()}
 
 
 def per_batch_gradients(model: nn.Module, batches: Iterable[Batch], temperature: float) -> Iterator[Numbers]:

@@ -67,6 +67,7 @@ def described(protocol: Protocol) -> str:
     parts = [
         f"{protocol.epochs} epochs of {protocol.batch_size} images a step",
         f"learning rate {protocol.lr:g}{drops}",
+        f"reached in {protocol.warmup} epochs" if protocol.warmup else "",
         f"momentum {protocol.momentum:g}" if protocol.momentum else "no momentum",
         f"weight decay {protocol.weight_decay:g}" if protocol.weight_decay else "no weight decay",
         "all training images" if protocol.train_limit is None else f"{protocol.train_limit:,} training images",

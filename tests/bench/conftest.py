@@ -61,7 +61,7 @@ def lane(device):
     return contextlib.nullcontext()
 
 
-def running(cell, profile, settings, listener):
+def running(cell, profile, settings, listener, keep):
     yield True
     with Path(os.environ["STUB_LOG"]).open("a") as log:
         where = os.environ.get("PYTEST_XDIST_WORKER", "alone"), os.environ.get("OMP_NUM_THREADS", "all")

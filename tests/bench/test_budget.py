@@ -188,7 +188,8 @@ def test_an_interruption_leaves_a_record_of_every_cell_under_way(lab):
         ),
         (
             {"stacked": "8"},
-            "--stacked trains networks without batch norm as one, and mobilenet_v1 has it; add --model lenet300_100",
+            "--stacked trains networks without batch norm as one, and mobilenet_v1 has it; choose others with "
+            "--suite missing_the_mark --model lenet300_100",
         ),
         ({"bundle": "."}, f"--bundle {Path.cwd()}: that is no file; name one that records may be written to"),
         ({"bundle": "/no/such/b"}, "--bundle /no/such/b: there is no folder /no/such"),

@@ -53,7 +53,7 @@ def experiment(monkeypatch):
     stub.environment = lambda settings: HERE
     stub.outcome, stub.runs = "done", 0
 
-    def running(cell, profile, settings, listener):
+    def running(cell, profile, settings, listener, keep):
         stub.runs += 1
         yield True
         if isinstance(stub.outcome, BaseException):

@@ -299,6 +299,23 @@ def test_images_on_disk_are_trained_and_scored_on(tmp_path, imagenet, changes):
     assert numbers(again) == numbers(record)
 
 
+@pytest.mark.filterwarnings("ignore:.*use of fork\\(\\) may lead to deadlocks:DeprecationWarning")
+def test_a_warm_up_is_one(tmp_path, imagenet):
+    """Its first step has no rate, so that rewinding to it is rewinding to the start; without one it is not."""
+    using, network = imagenet
+    (protocol,) = using.weights.protocols.values()
+    cold = replace(using, weights=replace(using.weights, protocols={network: replace(protocol, warmup=0)}))
+    which = Method(label="", score="magnitude", at=END, rewound=True).cell(replace(network, rewind=1), SEVENTH, 0)
+    settings = tiny.settings(tmp_path, data_root=tmp_path)
+
+    def losses(profile, iteration):
+        return experiment.run(replace(which, rewind=iteration), profile, settings, silent).curve.train_loss
+
+    assert losses(using, 1)[2:] == losses(using, 0)[2:]
+    assert losses(cold, 1)[2:] != losses(cold, 0)[2:]
+    assert losses(using, 0)[0] != losses(cold, 0)[0]  # the dense network's
+
+
 def test_cells_on_a_stack_come_out_as_one_by_one(tmp_path):
     """But for rounding: the same masks, and losses to 1e-5; each in its own time, with its own mask and momentum."""
     cells = [

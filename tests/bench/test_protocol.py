@@ -14,7 +14,7 @@ OTHER = {
     "augmentation": "none", "epochs": 8, "batch_size": 64, "lr": 0.2, "lr_drops": (4,), "momentum": 0.8,
     "weight_decay": 5e-4, "temperature": 1.0, "precision": "bf16", "schedule": "released", "total": "released",
     "floor": "released", "counting": "released", "revival": "released", "score_samples": 640,
-    "initialisation": "kaiming_normal", "scoring_batch": 256, "warmup": 5,
+    "initialisation": "kaiming_normal", "scoring_batch": 256, "warmup": 5, "probes": (0, 80),
 }  # fmt: skip
 
 

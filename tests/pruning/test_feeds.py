@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from pruning import data, training
+from pruning import data, feeds, training
 from pruning.data import Streamed, streaming
 from pruning.feeds import Decoded, Resident, feed
 from pruning.steps import Steps, finished
@@ -57,9 +57,17 @@ def equal(one: nn.Module, other: nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in zip(*states, strict=True))
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_an_epoch_of_decoded_images_is_the_plain_loop_to_the_bit(tiny: Streamed, workers: int) -> None:
-    """Of 9 images in batches of 4, whoever decodes them; then a test on the middles of the others."""
+@pytest.mark.parametrize(("batch", "part"), [(4, 4), (64, 64), (1024, 64), (500, 50), (200, 50), (67, 1), (128, 64)])
+def test_a_batch_is_whole_parts(batch: int, part: int) -> None:
+    assert feeds._part(batch) == part
+
+
+@pytest.mark.parametrize(("workers", "most"), [(0, 64), (2, 64), (2, 3)])
+def test_an_epoch_of_decoded_images_is_the_plain_loop_to_the_bit(
+    tiny: Streamed, workers: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 9 images in batches of 4, whoever decodes how many; then a test on the middles of the others."""
+    monkeypatch.setattr(feeds, "_DECODED", most)
     ours, plain = network(), network()
     steps = Steps(ours, replace(tiny, workers=workers), RECIPE)
     trained = finished(steps.train(lr=0.1, seed=0, epoch=1))
@@ -75,15 +83,16 @@ def test_an_epoch_of_decoded_images_is_the_plain_loop_to_the_bit(tiny: Streamed,
 
 def test_a_part_of_an_epoch_leaves_no_process_behind(tiny: Streamed) -> None:
     ours, plain = network(), network()
-    finished(Steps(ours, replace(tiny, workers=2), RECIPE).train(lr=0.1, seed=0, epoch=1, steps=1))
+    steps = Steps(ours, replace(tiny, workers=2), RECIPE)
+    finished(steps.train(lr=0.1, seed=0, epoch=1, steps=1))
     assert multiprocessing.active_children() == []
     by_hand(plain, tiny, [0.1])
     assert equal(ours, plain)
 
 
-def test_an_epoch_that_is_given_up_leaves_no_process_behind(tiny: Streamed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pruning.steps.BURST", 1)
-    turns = Steps(network(), replace(tiny, workers=2), RECIPE).train(lr=0.1, seed=0, epoch=1)
+def test_an_epoch_that_is_given_up_leaves_no_process_behind(tiny: Streamed) -> None:
+    steps = Steps(network(), replace(tiny, workers=2), RECIPE)
+    turns = steps.train(lr=0.1, seed=0, epoch=1)
     assert next(turns) is True
     assert len(multiprocessing.active_children()) == 2
     turns.close()

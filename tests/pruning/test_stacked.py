@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pruning import capture, models, stacked
+from pruning import capture, models
 from pruning.data import Dataset, Split
 from pruning.data.dataset import dataset
 from pruning.stacked import Member, Stack, why_not
@@ -153,12 +153,36 @@ def test_all_who_wait_hear_of_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
             next(turns)
 
 
+def test_an_error_of_some_is_none_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that waits to be tested takes its turn between the error and those who have not heard of it yet."""
+    stack = Stack(lenet(0), noise(), PLAIN, 4)
+    members = [stack.member(lenet(seed)) for seed in range(4)]
+    testing, *training = [members[0].test(), *(member.train(lr=0.1, seed=0, epoch=0) for member in members[1:])]
+    assert [next(turns) for turns in (testing, *training, testing, training[0])] == [False] * 6
+    with monkeypatch.context() as patch:
+        patch.setattr(stack, "_train", lambda size: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            next(training[0])
+    together([(testing, capture.lane("cpu"))])
+    for turns in training[1:]:
+        with pytest.raises(ZeroDivisionError):
+            next(turns)
+
+
+def test_a_member_that_is_given_up_while_another_works_for_it() -> None:
+    stack = Stack(lenet(0), noise(), PLAIN, 4)
+    working, waiting = (stack.member(lenet(seed)).train(lr=0.1, seed=0, epoch=0) for seed in (0, 1))
+    assert [next(working), next(waiting), next(working), next(working)] == [False] * 3 + [True]
+    waiting.close()
+    assert together([(working, capture.lane("cpu"))])
+    assert stack._waiting == []
+
+
 def test_warming_up_leaves_no_trace() -> None:
     """As a capture does it, at every kind of step."""
     found, nets, twins = noise(), [lenet(0), lenet(1)], [lenet(0), lenet(1)]
     called, rehearsed = Stack(nets[0], found, HEAVY, 2), Stack(twins[0], found, HEAVY, 2)
-    state = [*rehearsed._parameters.values(), *rehearsed._momentum.values(), rehearsed._position, rehearsed._totals]
-    rehearsed._graphs = Rehearsed(state, [])  # type: ignore[assignment]
+    rehearsed._graphs = Rehearsed(rehearsed._state(), [])  # type: ignore[assignment]
     results = [run([stack.member(net) for net in of], 1) for stack, of in ((called, nets), (rehearsed, twins))]
     assert results[0] == results[1]
     for net, twin in zip(nets, twins, strict=True):
@@ -188,4 +212,3 @@ def test_what_cannot_be_stacked_says_why() -> None:
         ValueError, match=r"^stacked networks train at one rate an epoch; train those with a warm-up one"
     ):
         next(member.train(lr=0.1, seed=0, epoch=0, lr_from=0.0))
-    assert stacked.__doc__

@@ -1,0 +1,134 @@
+"""Measuring a network while it trains, without touching the run (PROTOCOLS A.8)."""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.plan import Probe
+from bench.run_state import State
+from bench.suites import gradient_flow
+from bench.trial import Trial
+from pruning import data, dynamics, training
+from pruning.dynamics import Measured
+from pruning.scores import Batch
+from results.record import Moment, finite
+
+CALIBRATION_BATCHES = 20
+"""Of training images, over which batch norm's statistics are averaged before training (PROTOCOLS A.5.1)."""
+
+_SCORES = {"magnitude": "norm", "loss": "loss", "grasp_t1": "theta_hg", "abs_grasp": "theta_hg"}
+"""What each score of observations 4 and 5 is, of what is measured."""
+
+_NEXT = "filters: taylor, next norm change"
+"""Loss preservation beside how much the squared norm of a filter changes in the next epoch (observation 2)."""
+
+
+def probe(trial: Trial, stage: Probe, state: State) -> None:
+    """Measure the network of ``state``; before training twice, as it is and with statistics of its own."""
+    with state.timed("probe"):
+        initial = {name: p.detach() for name, p in trial.place(trial.fresh()).named_parameters()}
+        sample = _sample(trial, state.net)
+        if stage.epoch == 0:
+            _add(trial, state, 0, sample, state.net, initial, recalibrated=False)
+            own = dynamics.recalibrated(state.net, _calibration(trial, state.net))
+            _add(trial, state, 0, sample, own, initial, recalibrated=True)
+        else:
+            _add(trial, state, stage.epoch, sample, state.net, initial, recalibrated=False)
+    state.before = {}
+
+
+def remember(state: State) -> None:
+    """Keep the parameters as they are before an epoch that is measured at its end."""
+    state.before = {name: parameter.detach().clone() for name, parameter in state.net.named_parameters()}
+
+
+def follow(state: State, epoch: int) -> None:
+    """After the epoch that follows a measured one, see how the norms of filters have changed."""
+    last = state.moments[-1]
+    if last.epoch + 1 != epoch:
+        return
+    place = len(state.moments) - 1
+    norm, taylor = (state.arrays[f"{place}.filters.{name}"].double() for name in ("norm", "taylor"))
+    layers = dynamics.filter_norms(state.net).cpu()
+    found = dynamics.correlation(taylor, (layers**2 - norm**2).abs())
+    last.correlations[_NEXT] = _plain(found)
+
+
+def side_file(state: State) -> bytes:
+    """The vectors of all moments as a compressed file of NumPy's: ``<place among the moments>.<kind>.<quantity>``."""
+    whole = io.BytesIO()
+    arrays: dict[str, Any] = {name: values.numpy() for name, values in sorted(state.arrays.items())}
+    np.savez_compressed(whole, **arrays)
+    return whole.getvalue()
+
+
+def file_name(key: str, content: bytes) -> str:
+    """What a side file is called: it changes with its content, so that a record never points at another's."""
+    return f"{key}.{hashlib.sha256(content).hexdigest()[:8]}.npz"
+
+
+def _add(
+    trial: Trial,
+    state: State,
+    epoch: int,
+    sample: list[Batch],
+    net: Any,
+    initial: Mapping[str, Tensor],
+    *,
+    recalibrated: bool,
+) -> None:
+    temperature = trial.protocol.temperature
+    found = dynamics.measure(net, sample, temperature=temperature, before=state.before or None, initial=initial)
+    effects: dict[str, dynamics.Effect] = {}
+    if epoch > 0:  # the observations are about networks that have been trained
+        amount = gradient_flow.amount(trial.cell.model, trial.cell.dataset)
+        effects = dynamics.effects(net, sample, _scores(found), amount=amount, temperature=temperature)
+    place = len(state.moments)
+    for kind, numbers in (("filters", found.filters), ("weights", found.weights)):
+        for name, values in numbers.items():
+            state.arrays[f"{place}.{kind}.{name}"] = values.to(torch.float32).cpu()
+    state.moments.append(
+        Moment(
+            epoch=epoch,
+            recalibrated=recalibrated,
+            correlations={name: _plain(each) for name, each in found.correlations.items()},
+            distances=found.distances,
+            gradient_norms=found.gradient_norms,
+            effects={name: (finite(each.loss), finite(each.gradient_norm)) for name, each in effects.items()},
+        )
+    )
+
+
+def _scores(found: Measured) -> dict[str, dict[str, Tensor]]:
+    signed = {score: found.filters[name] for score, name in _SCORES.items()}
+    signed["abs_grasp"] = signed["abs_grasp"].abs()
+    return {score: dynamics.by_layer(values, found.layers) for score, values in signed.items()}
+
+
+def _plain(found: dynamics.Correlation) -> tuple[float | None, float | None, int]:
+    return found.pearson, found.spearman, found.n
+
+
+def _sample(trial: Trial, net: Any) -> list[Batch]:
+    """The same images at every moment, augmented once; as many of each class (PROTOCOLS A.5)."""
+    train, device = trial.data.train, trial.settings.device
+    stream = trial.stream("probe_sample", device=device)
+    index = data.class_balanced(train.labels, trial.data.classes, trial.protocol.score_samples, stream)
+    return _batches(trial, net, index, "probe_augmentation")
+
+
+def _calibration(trial: Trial, net: Any) -> list[Batch]:
+    wanted = CALIBRATION_BATCHES * trial.protocol.batch_size
+    stream = trial.stream("probe_calibration", device=trial.settings.device)
+    return _batches(trial, net, data.shuffled(len(trial.data.train), wanted, stream), "probe_calibration_augmentation")
+
+
+def _batches(trial: Trial, net: Any, index: Tensor, name: str) -> list[Batch]:
+    stream, split = trial.stream(name, device=trial.settings.device), trial.resident.train
+    parts = index.split(trial.protocol.batch_size)
+    return [training.inputs(net, split, part, trial.recipe, stream) for part in parts]

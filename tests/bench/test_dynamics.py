@@ -1,0 +1,173 @@
+"""Cells that are measured while they train, really trained, on a few small digits."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from bench import experiment
+from bench.cell import DYNAMICS, Cell
+from bench.executor import execute
+from bench.plan import Probe, Train, plan
+from bench.profiles import PROFILES, Dynamics
+from bench.progress import OutOfBudget, silent
+from bench.protocol import Protocol
+from bench.suites import gradient_flow
+from pruning import dynamics
+from results.registry import Registry
+
+from . import tiny
+
+PROBES = (0, 2, 4)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def profile(probes=PROBES):
+    return replace(tiny.profile(), dynamics=Dynamics(datasets=("digits",), seeds=(0,), probes=probes))
+
+
+def cell(model="vgg13", score=DYNAMICS):
+    return Cell(suite="gradient_flow", model=model, dataset="digits", score=score)
+
+
+def run(folder, which, listener=silent, using=None, keep=None, **changes):
+    arrays = {}
+    record = experiment.run(which, using or profile(), tiny.settings(folder, **changes), listener, arrays.__setitem__)
+    return record, arrays
+
+
+def loaded(content):
+    with np.load(io.BytesIO(content)) as file:
+        return dict(file)
+
+
+def test_the_plan_is_that_of_a_base_cell_with_probes_between():
+    protocol = profile().protocol_of(cell())
+    stages = plan(cell(), protocol)
+    assert [stage.epoch for stage in stages if isinstance(stage, Probe)] == list(PROBES)
+    trained = [stage for stage in stages if isinstance(stage, Train)]
+    base = plan(cell(score="base"), protocol)
+    assert [(each.epoch, each.lr) for each in trained] == [(each.epoch, each.lr) for each in base]
+    assert [type(stage).__name__ for stage in stages] == ["Probe", *("Train", "Train", "Probe") * 2]
+
+
+@pytest.mark.parametrize("model", gradient_flow.MODELS)
+def test_measuring_changes_no_bit_of_the_run(tmp_path, model):
+    measured, _ = run(tmp_path, cell(model))
+    base, _ = run(tmp_path, cell(model, "base"))
+    assert measured.metrics == base.metrics
+    assert measured.curve == base.curve
+    assert base.dynamics == []
+    assert base.side_files == []
+
+
+def test_what_a_record_says_is_what_its_arrays_say(tmp_path):
+    record, arrays = run(tmp_path, cell())
+    assert [(each.epoch, each.recalibrated) for each in record.dynamics] == [
+        (0, False),
+        (0, True),
+        (2, False),
+        (4, False),
+    ]
+    (name,) = record.side_files
+    assert name.startswith(record.key)
+    found = loaded(arrays[name])
+    filters = sum(layer.total for layer in record.layers)
+    for place, moment in enumerate(record.dynamics):
+        x, y = (torch.from_numpy(found[f"{place}.filters.{each}"]) for each in ("theta_g", "theta_hg"))
+        assert len(x) == filters
+        pearson, spearman, n = moment.correlations["filters: theta_g, theta_hg"]
+        again = dynamics.correlation(x, y)
+        assert (pearson, n) == (pytest.approx(again.pearson, abs=1e-5), filters)
+        assert spearman == pytest.approx(again.spearman, abs=1e-4)
+        assert moment.gradient_norms.keys() == {layer.name for layer in record.layers}
+        assert len(found[f"{place}.weights.theta_g"]) == dynamics.SAMPLED
+    start, recalibrated, middle, end = record.dynamics
+    assert start.correlations != recalibrated.correlations
+    assert start.distances == recalibrated.distances == start.effects == {}
+    for moment in (middle, end):
+        assert set(moment.distances) == {"filters", "weights"}
+        assert set(moment.effects) == {"none", "magnitude", "loss", "grasp_t1", "abs_grasp"}
+        assert "filters: sigma_dsigma, taylor" in moment.correlations
+    assert {"filters: norm, distance"} <= set(middle.correlations)
+    following = "filters: taylor, next norm change"
+    assert [following in moment.correlations for moment in record.dynamics] == [False, True, True, False]
+    assert record.costs.seconds["probe"] > 0
+
+
+def test_loss_and_gradient_after_pruning_are_those_of_what_is_left(tmp_path):
+    """None is the network itself: its loss on the sample falls while it trains."""
+    record, _ = run(tmp_path, cell())
+    losses = [moment.effects["none"][0] for moment in record.dynamics if moment.effects]
+    assert losses[1] < losses[0]
+    for moment in record.dynamics[2:]:
+        assert moment.effects["grasp_t1"] != moment.effects["abs_grasp"]
+        assert all(loss > 0 and norm > 0 for loss, norm in moment.effects.values())
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_an_interrupted_run_goes_on_to_the_same_numbers(tmp_path, epoch):
+    """Before an epoch that is measured, after it, and after what follows it."""
+    whole, arrays = run(tmp_path / "whole", cell())
+
+    def stop(progress):
+        if progress.epoch == epoch:
+            raise OutOfBudget("enough")
+
+    with pytest.raises(OutOfBudget):
+        run(tmp_path, cell(), stop)
+    rest, others = run(tmp_path, cell())
+    assert rest.costs.stages_cached > 0
+    assert (rest.dynamics, rest.curve, rest.side_files) == (whole.dynamics, whole.curve, whole.side_files)
+    assert arrays == others
+
+
+def test_other_probes_are_another_record_and_no_other_run(tmp_path):
+    few, _ = run(tmp_path, cell(), using=profile((4,)))
+    all_, _ = run(tmp_path, cell())
+    assert few.key != all_.key
+    assert few.curve == all_.curve
+    (last,) = few.dynamics
+    assert (last.correlations, last.effects) == (all_.dynamics[-1].correlations, all_.dynamics[-1].effects)
+
+
+def test_arrays_are_kept_beside_the_record(tmp_path):
+    registry = Registry(tmp_path / "runs")
+    record = execute(cell(), profile(), tiny.settings(tmp_path), registry).record
+    (name,) = record.side_files
+    assert "0.filters.theta_g" in loaded(registry.side_file(record, name))
+    assert registry.path(record.profile, record.cell, record.key).with_name(name).is_file()
+    registry.look_for_side_files([record])
+    assert registry.problems == []
+
+
+def test_where_there_are_dynamics():
+    """Figures 2, 3 and 13-15 are on CIFAR-100, 35-38 on Tiny-ImageNet at CIFAR's size; the panels at 0, 40, 160."""
+    found = [cell for cell in PROFILES["paper"].cells() if cell.score == DYNAMICS]
+    assert len(found) == 18
+    assert {cell.dataset for cell in found} == {"cifar100", "tiny_imagenet"}
+    assert {cell.model for cell in found} == set(gradient_flow.MODELS)
+    for cell in found:
+        protocol = PROFILES["paper"].protocol_of(cell)
+        assert protocol.probes == tuple(range(0, 161, 10))
+        assert protocol.image_size == (32 if cell.dataset == "tiny_imagenet" else None)
+        assert replace(protocol, probes=(), image_size=None) == PROFILES["paper"].protocol
+    mini = [cell for cell in PROFILES["mini"].cells() if cell.score == DYNAMICS]
+    assert {(cell.dataset, cell.seed) for cell in mini} == {("cifar100", seed) for seed in (0, 1, 2)}
+    assert {cell.seed for cell in PROFILES["mini"].cells((5,)) if cell.score == DYNAMICS} == {5}
+    demo = PROFILES["demo"]
+    assert demo.dynamics.probes == (0, demo.protocol.epochs // 4, demo.protocol.epochs)
+
+
+def test_probes_outside_training_are_refused():
+    with pytest.raises(ValueError, match=r"^probes are \(0, 9\); expected epochs from 0 to 8$"):
+        Protocol(epochs=8, probes=(0, 9))
