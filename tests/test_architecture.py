@@ -72,7 +72,7 @@ EXECUTION = (
     "bench.__main__", "bench.budget", "bench.cache", "bench.commands", "bench.datasets", "bench.device",
     "bench.environment", "bench.executor", "bench.experiment", "bench.filter_pruning", "bench.line",
     "bench.marks", "bench.measured",
-    "bench.plan", "bench.plugin", "bench.queue_command", "bench.run_state", "bench.runner",
+    "bench.plan", "bench.plugin", "bench.probing", "bench.queue_command", "bench.run_state", "bench.runner",
     "bench.summary", "bench.test_cells", "bench.together", "bench.trial",
     "bench.weight_pruning", "bench.width",
 )  # fmt: skip

@@ -85,7 +85,20 @@ def test_the_profiles_of_filters_are_those_of_the_code(column):
     assert column["precision"] == protocol.precision
     assert column["cells"] == str(sum(1 for _ in profile.cells(suites=(gradient_flow.SUITE,))))
     assert column["headline accuracy"] == profile.headline
+    assert_dynamics(column, profile.dynamics)
     assert column["against published numbers"] == ("yes" if profile.comparable else "no")
+
+
+def assert_dynamics(column, found):
+    topics = [column[f"dynamics{topic}"] for topic in (" on", ", seeds", " after epochs")]
+    if found is None:
+        assert topics == ["none"] * 3
+        return
+    datasets = {"digits": "digits", "CIFAR-100": "cifar100", "Tiny-ImageNet": "tiny_imagenet"}
+    assert tuple(datasets[name] for name in topics[0].split(", ")) == found.datasets
+    assert topics[1] == ", ".join(map(str, found.seeds))
+    steps = [int(number) for number in re.findall(r"\d+", topics[2])]
+    assert found.probes == (tuple(range(0, steps[-1] + 1, steps[1])) if "..." in topics[2] else tuple(steps))
 
 
 @pytest.mark.parametrize("column", columns_of("B.12"), ids=lambda column: column[""].strip("`"))

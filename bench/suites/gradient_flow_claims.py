@@ -7,7 +7,7 @@ and data set, as in ``table1_vgg13_cifar10``: its base run belongs to it.
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from bench.cell import BASE, Cell
+from bench.cell import BASE, DYNAMICS, UNPRUNED, Cell
 from bench.queue import Question
 from bench.suites.gradient_flow import MODELS, ROUNDS, SUITE, TABLE1, TABLE2, TABLE3_ONLY
 
@@ -36,7 +36,7 @@ class Needs:
         return (
             cell.suite == SUITE
             and cell.score in self.scores
-            and (cell.rounds in self.rounds or cell.score == BASE)
+            and (cell.rounds in self.rounds or cell.score in UNPRUNED)
             and cell.model in self.models
             and cell.dataset in self.datasets
         )
@@ -61,6 +61,20 @@ def _tables() -> Iterator[Needs]:
 
 _RESNET = ("resnet56",)
 _LAST = ("cifar100",)
+_TINY = ("tiny_imagenet",)
+_DYNAMICS = (
+    "gf_l2_vs_dist_init_correlation",
+    "gf_obs2_loss_removes_slowest_params",
+    "gf_fig2_mask_distance_falls",
+    "gf_fig2_corr_rises_as_mask_distance_falls",
+    "gf_fig31_unstructured_corr_rises",
+    "gf_hg_g_highly_correlated_filters",
+    "gf_hg_g_highly_correlated_weights",
+    "gf_obs4_grasp_increases_loss",
+    "gf_obs5_abs_grasp_preserves_gradnorm",
+    "gf_grad_norm_higher_in_early_layers",
+    "gf_grad_norm_no_order_after_lr_drop",
+)
 
 CLAIMS: tuple[Needs, ...] = (
     *_tables(),
@@ -160,6 +174,25 @@ CLAIMS: tuple[Needs, ...] = (
         models=("mobilenet_v1",),
         datasets=_LAST,
     ),
+    *(Needs(claim=claim, scores=(DYNAMICS,), datasets=_LAST) for claim in _DYNAMICS),
+    *(
+        Needs(claim=claim, scores=(DYNAMICS,), datasets=_LAST, models=_RESNET)
+        for claim in (
+            "gf_corr_fig15a_resnet56_init",
+            "gf_corr_fig15b_resnet56_e40",
+            "gf_corr_fig34a_resnet56_init_weights",
+        )
+    ),
+    *(
+        Needs(claim=f"gf_corr_fig37{panel}", scores=(DYNAMICS,), datasets=_TINY, models=("mobilenet_v1",))
+        for panel in ("a_mobilenet_tin_init", "b_mobilenet_tin_e40", "c_mobilenet_tin_e160")
+    ),
+    *(
+        Needs(claim=f"gf_corr_fig38{panel}", scores=(DYNAMICS,), datasets=_TINY, models=_RESNET)
+        for panel in ("a_resnet56_tin_init", "b_resnet56_tin_e40")
+    ),
+    Needs(claim="gf_fig35_tinyimagenet_corr_rises", scores=(DYNAMICS,), datasets=_TINY),
+    Needs(claim="gf_hg_g_highly_correlated_tinyimagenet", scores=(DYNAMICS,), datasets=_TINY),
     Needs(claim="gf_abs_grasp_avoids_early_layer_pruning", scores=TABLE2, rounds=(5, 25), datasets=_LAST),
 )
 

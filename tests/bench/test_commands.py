@@ -69,7 +69,7 @@ def test_run_says_what_its_estimate_rests_on(tmp_path, capsys, monkeypatch):
 
 def test_ids_alone(tmp_path, capsys):
     assert main(["list", "--ids", "--profile=paper"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 396
+    assert len(capsys.readouterr().out.splitlines()) == 414
     Registry(tmp_path).put(record(VGG, 7))
     assert main(["list", "--ids", f"--registry={tmp_path}", "--missing", VGG.id]) == 0
     assert capsys.readouterr().out == ""
@@ -96,7 +96,7 @@ def test_nonsense_is_one_sentence_and_exit_status_2(arguments, sentence, capsys)
 def test_a_long_run_is_not_started_with_nobody_to_ask(lab):
     result = lab.bench("run", "--profile=paper", f"--registry={lab.registry}", "--device=cuda")
     assert result.returncode == 2
-    assert result.stdout.startswith("396 cells of profile paper, 0 of them cached, 396 to run: about ")
+    assert result.stdout.startswith("414 cells of profile paper, 0 of them cached, 414 to run: about ")
     assert result.stderr.splitlines() == [
         "python -m bench: this takes more than 10 min and there is nobody to ask; add --yes to run it"
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cell import Cell
+from bench.cell import DYNAMICS, Cell
 from bench.profiles import PROFILES
 from bench.suites.gradient_flow import PRINTED_NAMES, SUITE
 
@@ -38,7 +38,7 @@ def without_seed(cell):
 
 
 def test_every_row_is_a_cell_and_every_cell_is_printed(rows):
-    cells = list(PROFILES["paper"].cells())
+    cells = [cell for cell in PROFILES["paper"].cells() if cell.score != DYNAMICS]  # which no table prints
     assert len(rows) == 195
     assert len({cell.id for cell in cells}) == 396
     ours = {without_seed(cell) for cell in cells}

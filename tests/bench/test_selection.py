@@ -14,8 +14,8 @@ def ids(**filters):
 
 def test_nothing_said_is_the_whole_profile():
     assert ids() == [cell.id for cell in DEMO.cells()]
-    assert len(ids()) == 51 + 29
-    assert len(ids(suites=("gradient_flow",))) == 51
+    assert len(ids()) == 54 + 29
+    assert len(ids(suites=("gradient_flow",))) == 54
     assert all(name.startswith("missing_the_mark-") for name in ids(suites=("missing_the_mark",)))
 
 
@@ -29,7 +29,7 @@ def test_base_cells_stay_beside_the_scores_and_rounds_asked_for():
 
 def test_a_known_score_outside_the_grid_and_ones_own_are_added():
     assert sum("-fisher-" in name for name in ids(scores=parse_scores(["fisher"]))) == 6
-    assert len(ids(scores=parse_scores(["m:mine"]))) == 51 + 29 + 6, "filters, where both suites run"
+    assert len(ids(scores=parse_scores(["m:mine"]))) == 54 + 29 + 6, "filters, where both suites run"
     weights = ids(suites=("missing_the_mark",), scores=parse_scores(["m:mine"]))
     assert [name for name in weights if "-mine-" in name] == [
         "missing_the_mark-lenet300_100-digits-mine-k4-s0",
