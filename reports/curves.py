@@ -1,9 +1,9 @@
-"""The accuracy curves of Figures 1 and 4-12 as values: the mean over seeds, epoch by epoch."""
+"""The accuracy curves of Figures 1, 4-12 and 22-30 as values: the mean over seeds, epoch by epoch."""
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean, stdev
 from typing import Literal
 
@@ -13,8 +13,9 @@ from results.record import Curve, Record
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = ("test", "train")
-SCORES = {"magnitude": "Magnitude", "proposed": "Proposed", "loss": "Loss-pres."}
-"""The series, in the order of the paper's legend."""
+STANDARD = {"magnitude": "Magnitude", "proposed": "Proposed", "loss": "Loss-pres."}
+GRADIENT_NORM = {"grasp_t200": "GraSP (T=200)", "abs_grasp": "|GraSP|", "grasp_t1": "GraSP (T=1)"}
+"""The series of a figure, in the order of the paper's legend."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class FigureSpec:
     number: int
     model: str
     rounds: int
+    scores: Mapping[str, str] = field(default_factory=lambda: STANDARD)  # with their labels
 
     @property
     def name(self) -> str:
@@ -34,12 +36,16 @@ class FigureSpec:
 FIGURES = (
     FigureSpec(1, "resnet56", 25),
     *(
-        FigureSpec(4 + 3 * row + column, model, rounds)
+        FigureSpec(first + 3 * row + column, model, rounds, scores)
+        for first, scores in ((4, STANDARD), (22, GRADIENT_NORM))
         for row, model in enumerate(suite.MODELS)
         for column, rounds in enumerate(suite.ROUNDS)
     ),
 )
-"""Figures 1 and 4-12. Figure 1 of the paper is its Figure 12, shown early."""
+"""Figures 1, 4-12 and 22-30. Figure 1 of the paper is its Figure 12, shown early.
+
+The paper leaves GraSP (T=1) out of Figure 30, as its networks are at chance; here it is drawn.
+"""
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class Panel:
 
     dataset: str
     series: tuple[Series, ...]
-    seeds: tuple[int, ...]  # seeds behind each score, in the order of SCORES
+    seeds: tuple[int, ...]  # seeds behind each score, in the order of the figure's scores
     absent: tuple[str, ...]  # "Magnitude s0 s1: missing", "Loss-pres. s2: diverged"
 
     @property
@@ -110,23 +116,23 @@ def to_csv(data: FigureData) -> str:
 def _panel(spec: FigureSpec, dataset: str, evidence: Evidence) -> Panel:
     done: dict[str, list[Record]] = {}
     absent: list[str] = []
-    for score in SCORES:
+    for score in spec.scores:
         setting = Setting(spec.model, dataset, score, spec.rounds)
         records = evidence.seeds(setting)
         done[score] = [
             record for _, record in sorted(records.items()) if record.status == "done" and record.curve.epoch
         ]
-        absent += _absent(setting, evidence)
+        absent += _absent(setting, spec.scores[score], evidence)
     series = tuple(
         Series(score, split, points)
-        for score in SCORES
+        for score in spec.scores
         for split in SPLITS
         if (points := mean_curve(done[score], split))
     )
-    return Panel(dataset, series, tuple(len(done[score]) for score in SCORES), tuple(absent))
+    return Panel(dataset, series, tuple(len(done[score]) for score in spec.scores), tuple(absent))
 
 
-def _absent(setting: Setting, evidence: Evidence) -> Iterator[str]:
+def _absent(setting: Setting, label: str, evidence: Evidence) -> Iterator[str]:
     records = evidence.seeds(setting)
     reasons: dict[str, list[int]] = {}
     for seed in sorted({*records, *evidence.profile.seeds}):
@@ -134,7 +140,7 @@ def _absent(setting: Setting, evidence: Evidence) -> Iterator[str]:
         reasons.setdefault(reason, []).append(seed)
     for reason, seeds in reasons.items():
         if reason != "done":
-            yield f"{SCORES[setting.score]} {' '.join(f's{seed}' for seed in seeds)}: {reason}"
+            yield f"{label} {' '.join(f's{seed}' for seed in seeds)}: {reason}"
 
 
 def mean_curve(records: Sequence[Record], split: Split) -> tuple[Point, ...]:

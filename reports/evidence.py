@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from bench.cell import BASE, UNPRUNED, Cell
+from bench.cell import BASE, DYNAMICS, UNPRUNED, Cell
 from bench.profiles import Profile
 from bench.protocol import Protocol
 from bench.suites import gradient_flow, missing_the_mark
@@ -61,6 +61,11 @@ class Evidence:
     def seeds(self, setting: Setting) -> Mapping[int, Record]:
         """The records of ``setting``, by seed."""
         return self.records.get(setting, {})
+
+    def seeds_of(self, setting: Setting) -> tuple[int, ...]:
+        """The seeds that the profile runs ``setting`` with."""
+        dynamics = self.profile.dynamics
+        return dynamics.seeds if setting.score == DYNAMICS and dynamics is not None else self.profile.seeds
 
     def values(self, setting: Setting, which: Which) -> dict[int, float]:
         """The test accuracy in percent of every seed that is done."""
@@ -123,7 +128,7 @@ def gather(profile: Profile, records: Iterable[Record]) -> Evidence:
             evidence = replace(evidence, elsewhere=evidence.elsewhere + 1)
         elif not is_current(cell, record.versions):
             evidence = replace(evidence, other_versions=evidence.other_versions + 1)
-        elif not _same_protocol(profile, record):
+        elif not _same_protocol(profile, cell, record):
             evidence = replace(evidence, other_protocol=evidence.other_protocol + 1)
         else:
             seeds = found.setdefault(setting_of(cell), {})
@@ -138,7 +143,8 @@ def _cell(profile: Profile, record: Record) -> Cell | None:
     try:
         cell = Cell.from_dict(record.cell)
         setting = setting_of(cell)
-        known = cell.model in gradient_flow.MODELS and cell.dataset in profile.datasets
+        measured = profile.dynamics.datasets if cell.score == DYNAMICS and profile.dynamics is not None else ()
+        known = cell.model in gradient_flow.MODELS and cell.dataset in (measured or profile.datasets)
         return cell if known and _has_rounds(profile, cell) and setting.cell(cell.seed) == cell else None
     except (ValueError, TypeError, ArithmeticError):
         return None
@@ -148,9 +154,9 @@ def _has_rounds(profile: Profile, cell: Cell) -> bool:
     return cell.rounds is None or cell.rounds in profile.rounds
 
 
-def _same_protocol(profile: Profile, record: Record) -> bool:
+def _same_protocol(profile: Profile, cell: Cell, record: Record) -> bool:
     try:
-        return Protocol.from_dict(record.protocol) == profile.protocol
+        return Protocol.from_dict(record.protocol) == profile.protocol_of(cell)
     except (ValueError, TypeError, ArithmeticError):
         return False
 

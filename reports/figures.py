@@ -1,4 +1,4 @@
-"""The accuracy curves of Figures 1 and 4-12, drawn."""
+"""The accuracy curves of Figures 1, 4-12 and 22-30, drawn."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.profiles import Profile
 from bench.suites import gradient_flow as suite
-from reports.curves import SCORES, FigureData, Panel, Series, to_csv
+from reports.curves import FigureData, FigureSpec, Panel, Series, to_csv
 from reports.evidence import Evidence
 from reports.tables import rounds_text
 
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = {"magnitude": "#0072B2", "proposed": "#D55E00", "loss": "#009E73"}
+COLOURS = {
+    "magnitude": "#0072B2", "proposed": "#D55E00", "loss": "#009E73",
+    "grasp_t200": "#CC79A7", "abs_grasp": "#0072B2", "grasp_t1": "#E69F00",
+}  # fmt: skip
 """Of Okabe and Ito: told apart with every common colour vision."""
 DASHES: dict[str, Any] = {"test": "-", "train": (0, (3, 1.5))}
 WIDTH, HEIGHT = 7.6, 3.5  # inches; text of 9 points stays readable at the width of a page
@@ -81,13 +84,13 @@ def caption(data: FigureData, evidence: Evidence) -> str:
         "Accuracy at the end of an epoch is that before the pruning that follows it; a band is one standard deviation "
         "over seeds.",
         f"An axis starts at most {SPAN} points below the lowest final accuracy.",
-        *(_counted(panel) for panel in data.panels),
+        *(_counted(panel, spec) for panel in data.panels),
     ]
     return " ".join(part for part in parts if part)
 
 
-def _counted(panel: Panel) -> str:
-    counts = ", ".join(f"{label} {n}" for label, n in zip(SCORES.values(), panel.seeds, strict=True))
+def _counted(panel: Panel, spec: FigureSpec) -> str:
+    counts = ", ".join(f"{label} {n}" for label, n in zip(spec.scores.values(), panel.seeds, strict=True))
     absent = f"; not drawn: {', '.join(panel.absent)}" if panel.absent else ""
     return f"{suite.PRINTED_NAMES[panel.dataset]}, seeds: {counts}{absent}."
 
@@ -147,7 +150,7 @@ def _legend(figure: "Figure", data: FigureData) -> None:
 
     drawn = {series.score for panel in data.panels for series in panel.series}
     handles: list[Line2D | Patch] = [
-        Line2D([], [], color=COLOURS[score], label=text) for score, text in SCORES.items() if score in drawn
+        Line2D([], [], color=COLOURS[score], label=text) for score, text in data.spec.scores.items() if score in drawn
     ]
     handles += [Line2D([], [], color="0.3", linestyle=style, label=split) for split, style in DASHES.items()]
     handles.append(Patch(color="0.88", label="pruning rounds"))

@@ -10,6 +10,7 @@ from bench.profiles import Profile
 from bench.suites import gradient_flow
 from reports import figures, markdown, overview
 from reports.curves import FIGURES, FigureData, figure_data
+from reports.dynamics import pages as dynamics
 from reports.evidence import Evidence, gather
 from reports.places import linker
 from reports.prices import prices
@@ -19,7 +20,12 @@ from reports.weights import evidence as weights
 from reports.weights import pages as second
 from results.registry import Registry
 
-TITLES = {"table1": "Table 1", "table2": "Table 2", "table3": "Table 3", "figures": "Figures 1 and 4-12"}
+TITLES = {
+    "table1": "Table 1",
+    "table2": "Table 2",
+    "table3": "Table 3",
+    "figures": "Figures 1, 4-12 and 22-30: accuracy while training",
+}
 
 
 def render(profile_name: str, registry: Registry, out_dir: Path) -> Path:
@@ -34,6 +40,8 @@ def render(profile_name: str, registry: Registry, out_dir: Path) -> Path:
     evidence, others = gather(profile, records), weights.gather(profile, records)
     for data in _figure_data(evidence):
         figures.write(data, folder / "figures", profile)
+    if profile.datasets:
+        dynamics.write_figures(evidence, registry, folder)
     if second.shown(others):
         second.write_figures(others, folder)
     texts = pages(evidence, registry, folder, others)
@@ -66,11 +74,12 @@ def _first_suite(evidence: Evidence, registry: Registry, folder: Path, more: Map
     costs = prices(evidence)
     views = tables(evidence, Context(linker(registry, folder), costs))
     command = overview.missing_command(evidence.profile.name)
-    links = {title: f"{name}.md" for name, title in TITLES.items()}
+    links = {title: f"{name}.md" for name, title in (TITLES | dynamics.TITLES).items()}
     return {
         "index": overview.page(evidence, views, costs, registry, {**links, **more}),
         **{f"table{view.number}": markdown.page(view, command) for view in views},
         "figures": _figures(evidence),
+        **dynamics.pages(evidence, registry),
     }
 
 

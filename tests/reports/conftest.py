@@ -60,7 +60,7 @@ def make(
     dirty: bool = False,
 ) -> Record:
     where = Cell.parse(cell)
-    how = protocol or profiles.get(profile).protocol
+    how = protocol or profiles.get(profile).protocol_of(where)
     made_by = versions or current(where)
     metrics = Metrics(
         test_accuracy_best=best,

@@ -3,7 +3,7 @@ import csv
 import pytest
 
 from bench import profiles
-from reports.curves import FIGURES, FigureSpec, Point, figure_data, mean_curve, to_csv
+from reports.curves import FIGURES, STANDARD, FigureSpec, Point, figure_data, mean_curve, to_csv
 from reports.evidence import gather
 from reports.figures import caption, draw, write
 from results import published
@@ -26,12 +26,17 @@ def curve(*test, train=()):
 
 def test_figures_are_those_of_the_paper():
     names = {"VGG-13": "vgg13", "MobileNet-V1": "mobilenet_v1", "ResNet-56": "resnet56"}
-    rows = [
-        row for row in published.figures("gradient_flow") if "accuracy curves" in row.title and "Proposed" in row.series
-    ]
+    rows = [row for row in published.figures("gradient_flow") if "accuracy curves" in row.title]
+    assert len(rows) == 19
     assert {(int(row.figure), names[row.models], int(row.rounds)) for row in rows} == {
         (spec.number, spec.model, spec.rounds) for spec in FIGURES
     }
+    for row in rows:
+        (spec,) = (spec for spec in FIGURES if spec.number == int(row.figure))
+        assert ("Proposed" in row.series) == (spec.scores is STANDARD)
+        if row.figure != "30":  # which leaves one out
+            drawn = {name for name in spec.scores.values() if name in row.series}
+            assert drawn == set(spec.scores.values()), row.series
 
 
 def test_mean_curve_by_hand(make_record):

@@ -1,0 +1,1 @@
+"""The figures of the gradient-flow paper that are no accuracies: layers, gradients and correlations."""

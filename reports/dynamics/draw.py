@@ -1,0 +1,107 @@
+"""Drawing panels of lines and of points."""
+
+from typing import TYPE_CHECKING, Any
+
+from bench.profiles import Profile
+from reports.dynamics.panels import Drawing, Line, Panel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Of Okabe and Ito: told apart with every common colour vision."""
+WIDTH, HEIGHT = 7.6, 2.7  # inches, of a row of up to three panels
+_ACROSS = 3
+_MARKED = 30  # points of a line up to which each has a mark
+
+
+def draw(drawing: Drawing, profile: Profile) -> "Figure":
+    """The figure: rows of up to three panels, those without data saying what they lack."""
+    from matplotlib.figure import Figure
+
+    across = min(_ACROSS, len(drawing.panels)) if len(drawing.panels) != 4 else 2
+    rows = -(-len(drawing.panels) // across)
+    # A legend below needs room that the panels would lose.
+    figure = Figure(figsize=(WIDTH, HEIGHT * rows + 0.5), layout="constrained")
+    axes = figure.subplots(rows, across, squeeze=False).flatten()
+    for axis, panel in zip(axes, drawing.panels, strict=False):
+        _draw_panel(axis, panel, drawing)
+    for axis in axes[len(drawing.panels) :]:
+        axis.set_axis_off()
+    _legend(figure, drawing)
+    if not profile.comparable:
+        figure.suptitle(f"profile {profile.name}: not comparable with the paper", fontsize=8, color="0.4")
+    return figure
+
+
+def _draw_panel(axis: "Axes", panel: Panel, drawing: Drawing) -> None:
+    axis.set_title(panel.title, fontsize=10)
+    if panel.empty:
+        axis.set_axis_off()
+        said = "\n".join(["No finished run.", *panel.absent])
+        axis.text(0.04, 0.95, said, va="top", fontsize=8, transform=axis.transAxes)
+        return
+    for place, each in enumerate(panel.lines):
+        _draw_line(axis, each, _colour(each, place, len(panel.lines), drawing))
+    if panel.dots:
+        # Thousands of points are pixels in the SVG, too.
+        x, y = zip(*panel.dots, strict=True)
+        axis.plot(x, y, ".", color=PALETTE[0], markersize=2.5, alpha=0.35, markeredgewidth=0, rasterized=True)
+        axis.axhline(0, color="0.8", linewidth=0.6, zorder=0)
+        axis.axvline(0, color="0.8", linewidth=0.6, zorder=0)
+        axis.ticklabel_format(style="sci", scilimits=(-2, 3), useMathText=True)
+        axis.locator_params(axis="x", nbins=4)
+    if drawing.logarithmic:
+        axis.set_yscale("log")
+    if panel.note:
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
+        axis.text(0.03, 0.97, panel.note, va="top", fontsize=8, transform=axis.transAxes, bbox=box)
+    axis.set_xlabel(drawing.x)
+    axis.set_ylabel(drawing.y)
+    axis.grid(axis="y", color="0.92", linewidth=0.6)
+    axis.set_axisbelow(True)
+
+
+def _draw_line(axis: "Axes", each: Line, colour: Any) -> None:
+    xs, means = [point.x for point in each.points], [point.mean for point in each.points]
+    marks: dict[str, Any] = {"marker": "o", "markersize": 2.5} if len(xs) <= _MARKED else {}
+    style = (0, (3, 1.5)) if each.dashed else "-"
+    axis.plot(xs, means, color=colour, linestyle=style, linewidth=1.1, label=each.label, **marks)
+    spread = [point.std or 0.0 for point in each.points]
+    if any(spread):
+        axis.errorbar(xs, means, yerr=spread, fmt="none", ecolor=colour, elinewidth=0.7, alpha=0.6)
+
+
+def _colour(each: Line, place: int, number: int, drawing: Drawing) -> Any:
+    if not drawing.gradual:
+        return PALETTE[each.colour % len(PALETTE)]
+    from matplotlib import colormaps
+
+    return colormaps["viridis"](0.9 * place / max(1, number - 1))  # whose end is too light for a line
+
+
+def _legend(figure: "Figure", drawing: Drawing) -> None:
+    """Once for all panels; of a scale of colours the first, the middle and the last line."""
+    from matplotlib.lines import Line2D
+
+    found: dict[str, Line2D] = {}
+    for panel in drawing.panels:
+        lines = list(enumerate(panel.lines))
+        if drawing.gradual and len(drawing.panels) > 1:
+            continue
+        for place, each in lines:
+            colour = _colour(each, place, len(lines), drawing)
+            style: Any = (0, (3, 1.5)) if each.dashed else "-"
+            found.setdefault(each.label, Line2D([], [], color=colour, linestyle=style, label=each.label))
+    if drawing.gradual and not drawing.empty:
+        ends = (("first layer", 0.0), ("last layer", 0.9))
+        from matplotlib import colormaps
+
+        for label, at in ends:
+            found[label] = Line2D([], [], color=colormaps["viridis"](at), label=label)
+    if found:
+        handles = list(found.values())
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=min(4, len(handles)), frameon=False, fontsize=8
+        )

@@ -1,0 +1,87 @@
+"""Figures 16-20: the share of each layer's filters that the gradient-norm measures prune."""
+
+from collections.abc import Iterator
+
+from bench.suites import gradient_flow as suite
+from reports.curves import GRADIENT_NORM
+from reports.dynamics.panels import Drawing, Line, Panel, line
+from reports.evidence import Evidence, Setting
+from reports.tables import rounds_text
+from results.record import Record
+
+DATASET = "cifar100"
+"""Where the paper looks at layers; a profile without it shows its last data set."""
+
+_NETWORKS = {16: "vgg13", 17: "mobilenet_v1"}
+_BLOCKS = {18: 1, 19: 5, 20: 25}  # figures of ResNet-56 and their rounds
+
+
+def dataset(evidence: Evidence) -> str:
+    """The data set that these figures are of, in this profile."""
+    return DATASET if DATASET in evidence.profile.datasets else evidence.profile.datasets[-1]
+
+
+def drawings(evidence: Evidence) -> Iterator[Drawing]:
+    """Figures 16-20; those of one number of rounds only where the profile prunes in so many."""
+    data = dataset(evidence)
+    remark = (
+        "Share of the layer's filters that are gone after the last round, mean over seeds; a bar is one standard "
+        "deviation.",
+    )
+    for number, model in _NETWORKS.items():
+        panels = tuple(_panel(evidence, model, n, rounds_text(n), "") for n in evidence.profile.rounds)
+        yield _drawing(number, f"{suite.PRINTED_NAMES[model]} on {suite.PRINTED_NAMES[data]}", "layer", panels, remark)
+    for number, n in _BLOCKS.items():
+        if n in evidence.profile.rounds:
+            stages = tuple(_panel(evidence, "resnet56", n, f"Block {k + 1}", f"stages.{k}.") for k in range(3))
+            title = f"ResNet-56 on {suite.PRINTED_NAMES[data]}, {rounds_text(n)}"
+            yield _drawing(number, title, "layer within the block", stages, (*remark, _INDEX))
+
+
+_INDEX = (
+    "In block 1 even layers are the first convolutions of their modules, odd ones the second; in blocks 2 and 3 the "
+    "shortcut of the first module is layer 2, so that first convolutions are odd from there on."
+)
+
+
+def _drawing(number: int, title: str, x: str, panels: tuple[Panel, ...], remarks: tuple[str, ...]) -> Drawing:
+    whole = f"Pruned by layer: {title}"
+    return Drawing(number=number, title=whole, x=x, y="share of filters pruned", panels=panels, remarks=remarks)
+
+
+def _panel(evidence: Evidence, model: str, rounds: int, title: str, within: str) -> Panel:
+    lines: list[Line] = []
+    absent: list[str] = []
+    for colour, (score, label) in enumerate(GRADIENT_NORM.items()):
+        setting = Setting(model, dataset(evidence), score, rounds)
+        found = _done(evidence, setting)
+        if found:
+            lines.append(_line(label, found, within, colour))
+        absent += missing(evidence, setting, label)
+    return Panel(title=title, lines=tuple(lines), absent=tuple(absent))
+
+
+def _done(evidence: Evidence, setting: Setting) -> list[Record]:
+    records = evidence.seeds(setting).values()
+    return [record for record in records if record.status == "done" and record.layers]
+
+
+def _line(label: str, records: list[Record], within: str, colour: int) -> Line:
+    values: dict[float, list[float]] = {}
+    for record in records:
+        layers = [layer for layer in record.layers if layer.name.startswith(within)]
+        for place, layer in enumerate(layers):
+            values.setdefault(place, []).append(1 - layer.kept / layer.total)
+    return line(label, values, colour)
+
+
+def missing(evidence: Evidence, setting: Setting, label: str) -> Iterator[str]:
+    """``|GraSP| s0 s1: missing``: what became of the seeds that are not done."""
+    reasons: dict[str, list[int]] = {}
+    records = evidence.seeds(setting)
+    for seed in sorted({*records, *evidence.seeds_of(setting)}):
+        status: str = records[seed].status if seed in records else "missing"
+        if status != "done":
+            reasons.setdefault(status, []).append(seed)
+    for status, seeds in reasons.items():
+        yield f"{label} {' '.join(f's{seed}' for seed in seeds)}: {status}"

@@ -1,0 +1,231 @@
+"""Figures 2, 3, 13-15, 21 and 31-38: what was measured of networks that are not pruned, while they train."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from statistics import fmean, stdev
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.cell import DYNAMICS
+from bench.suites import gradient_flow as suite
+from reports.dynamics.layers import missing
+from reports.dynamics.panels import Drawing, Panel, line
+from reports.evidence import Evidence, Setting
+from reports.verdicts import Verdict
+from results import published
+from results.record import Moment, Record
+
+Arrays = Callable[[Record], Mapping[str, npt.NDArray[np.float32]]]
+"""The vectors of a record by their names, empty where they are not there."""
+
+TINY = "tiny_imagenet"
+_PRINTED = {TINY: "Tiny-ImageNet"}
+_READINGS = {
+    "filters: sigma_dsigma, taylor": "correlation with |θ·g|",
+    "filters: sigma_dsigma, loss": "correlation with Σ|θ g|",
+    "filters: sigma_dsigma, sigma_g": "correlation with |σ g_σ|",
+}
+"""What |sigma dsigma| is correlated with in Figures 2 and 35: loss preservation in its three readings."""
+
+_SCATTER = {
+    "filters": {"cifar100": (13, 14, 15), TINY: (36, 37, 38)},
+    "weights": {"cifar100": (32, 33, 34)},
+}
+"""Figures by what a point is, data set and model; Figure 3 is Figure 15 shown early."""
+
+
+def drawings(evidence: Evidence, arrays: Arrays) -> Iterator[Drawing]:
+    """Every figure of this kind that the profile has cells for."""
+    found = evidence.profile.dynamics
+    if found is None:
+        return
+    for data in found.datasets:
+        yield _correlations(evidence, data, 35 if data == TINY else 2, "filters", _READINGS)
+        if data != TINY:
+            pair = {"weights: theta_dtheta, loss": "correlation with |θ g|"}
+            yield _correlations(evidence, data, 31, "weights", pair)
+            yield _gradients(evidence, data)
+        for kind, figures in _SCATTER.items():
+            numbers = figures.get(data, () if data == TINY else figures["cifar100"])
+            for number, model in zip(numbers, suite.MODELS, strict=bool(numbers)):
+                yield _scatter(evidence, arrays, number, model, data, kind)
+                if number == 15:
+                    yield _scatter(evidence, arrays, 3, model, data, kind)
+
+
+def printed_name(data: str) -> str:
+    """As the paper calls it."""
+    return _PRINTED.get(data) or suite.PRINTED_NAMES.get(data, data)
+
+
+def done(evidence: Evidence, model: str, data: str) -> dict[int, Record]:
+    """The measured runs of a network, by seed."""
+    records = evidence.seeds(Setting(model, data, DYNAMICS))
+    return {seed: record for seed, record in sorted(records.items()) if record.status == "done" and record.dynamics}
+
+
+def _correlations(evidence: Evidence, data: str, number: int, kind: str, pairs: Mapping[str, str]) -> Drawing:
+    panels = []
+    for model in suite.MODELS:
+        records = done(evidence, model, data).values()
+        lines = [
+            line(label, _by_epoch(records, lambda moment, name=name: _pearson(moment, name)), colour)  # type: ignore[misc]
+            for colour, (name, label) in enumerate(pairs.items())
+        ]
+        distance = _by_epoch(records, lambda moment: moment.distances.get(kind))
+        lines.append(line("mask distance", distance, len(pairs), dashed=True))
+        panels.append(
+            Panel(
+                title=suite.PRINTED_NAMES[model],
+                lines=tuple(each for each in lines if each.points),
+                absent=_absent(evidence, model, data),
+            )
+        )
+    change = "|σ Δσ|, the scale of batch norm times its change over the epoch," if kind == "filters" else "|θ Δθ|"
+    share = "20 % of the scales" if kind == "filters" else "20 % of the weights"
+    return Drawing(
+        number=number,
+        title=f"Change and loss preservation on {printed_name(data)}",
+        x="epoch",
+        y="correlation; mask distance",
+        panels=tuple(panels),
+        remarks=(
+            f"Pearson's correlation of {change} with loss preservation over all {kind}, and distance between the masks "
+            f"of an epoch and the one before that prune {share}; means over seeds, a bar is one standard deviation.",
+        ),
+    )
+
+
+def _gradients(evidence: Evidence, data: str) -> Drawing:
+    panels = []
+    for title, model, within in _GROUPS:
+        records = list(done(evidence, model, data).values())
+        names = [layer.name for layer in records[0].layers] if records else []
+        lines = [
+            line(
+                name.removeprefix("stages."),
+                _by_epoch(records, lambda moment, name=name: moment.gradient_norms.get(name)),  # type: ignore[misc]
+                colour,
+                dashed=name.endswith("conv2"),
+            )
+            for colour, name in enumerate(names)
+            if name.startswith(within) and not name.endswith("shortcut")
+        ]
+        panels.append(Panel(title=title, lines=tuple(lines), absent=_absent(evidence, model, data)))
+    return Drawing(
+        number=21,
+        title=f"Gradient norm by layer on {printed_name(data)}",
+        x="epoch",
+        y="norm of the layer's gradient",
+        panels=tuple(panels),
+        remarks=(
+            "l2 norm of the gradient of each layer's weight, mean over seeds, dark for the first layers and light for "
+            "the last; of ResNet-56 second convolutions are dashed, shortcuts left out.",
+        ),
+        gradual=True,
+        logarithmic=True,
+    )
+
+
+_GROUPS = (
+    ("VGG-13", "vgg13", "units."),
+    ("MobileNet-V1", "mobilenet_v1", "blocks."),  # without the stem, as in the paper
+    *((f"ResNet-56, block {block + 1}", "resnet56", f"stages.{block}.") for block in range(3)),
+)
+"""Panels of Figure 21: title, model, and how the names of its layers begin."""
+
+
+def _scatter(evidence: Evidence, arrays: Arrays, number: int, model: str, data: str, kind: str) -> Drawing:
+    records = done(evidence, model, data)
+    seed = min(records, default=None)
+    vectors = {} if seed is None else arrays(records[seed])
+    moments = list(enumerate(records[seed].dynamics)) if seed is not None else []
+    panels = [
+        _points(place, moment, vectors, [record.dynamics[place] for record in records.values()], kind)
+        for place, moment in moments
+        if moment.epoch in _moments_of(evidence)
+    ]
+    beside = [_paper(evidence, number, moment) for _, moment in moments if moment.epoch in _moments_of(evidence)]
+    panels = [replace(panel, note=f"{panel.note}\n{text}".strip()) for panel, text in zip(panels, beside, strict=True)]
+    if not panels:
+        absent = _absent(evidence, model, data)
+        panels = [Panel(title=f"epoch {epoch}", absent=absent) for epoch in _moments_of(evidence)]
+    whole = "filters" if kind == "filters" else "weights of the prunable layers"
+    shown = "every filter" if kind == "filters" else "a sample of the weights"
+    return Drawing(
+        number=number,
+        title=f"{suite.PRINTED_NAMES[model]} on {printed_name(data)}: {kind}",
+        x="θ·g",
+        y="θ·Hg",
+        panels=tuple(panels),
+        remarks=(
+            f"{shown.capitalize()} of seed {seed}; correlations (Pearson's) are over all {whole}, mean and standard "
+            "deviation over seeds. Before training once with batch norm's statistics as they are, 0 and 1, and once "
+            "with those of training images.",
+            *(f"Not drawn: {text}." for text in _absent(evidence, model, data)),
+        ),
+    )
+
+
+def _moments_of(evidence: Evidence) -> tuple[int, ...]:
+    """Before training, after a quarter of it and at its end: 0, 40 and 160 in the paper."""
+    assert evidence.profile.dynamics is not None
+    epochs = evidence.profile.protocol.epochs
+    wanted = (0, epochs // 4, epochs)
+    return tuple(epoch for epoch in evidence.profile.dynamics.probes if epoch in wanted)
+
+
+def _paper(evidence: Evidence, number: int, moment: Moment) -> str:
+    """``paper 0.85``, where the paper's panel of that moment prints a number that may be shown here."""
+    if not evidence.profile.shows_published or (moment.epoch == 0 and not moment.recalibrated):
+        return ""
+    panel = "abc"[_moments_of(evidence).index(moment.epoch)]
+    text = printed_correlations().get((number, panel))
+    verdict = "" if evidence.profile.comparable else f", {Verdict.NOT_COMPARABLE}"
+    return f"paper {text}{verdict}" if text else ""
+
+
+def _points(
+    place: int, moment: Moment, vectors: Mapping[str, npt.NDArray[np.float32]], seeds: Iterable[Moment], kind: str
+) -> Panel:
+    x, y = (vectors.get(f"{place}.{kind}.{name}") for name in ("theta_g", "theta_hg"))
+    found = [value for each in seeds if (value := _pearson(each, f"{kind}: theta_g, theta_hg")) is not None]
+    spread = f" ± {stdev(found):.2f}" if len(found) > 1 else ""
+    said = f"r = {fmean(found):.2f}{spread} ({len(found)})" if found else ""
+    dots = tuple(zip(map(float, x), map(float, y), strict=True)) if x is not None and y is not None else ()
+    title = f"epoch {moment.epoch}"
+    if moment.epoch == 0:
+        title = "before training, " + ("statistics of images" if moment.recalibrated else "as it is")
+    return Panel(title=title, dots=dots, note=said, absent=() if dots else ("no side file",))
+
+
+def printed_correlations() -> dict[tuple[int, str], str]:
+    """What the paper prints in its panels, by figure and panel (Figure 3 shows what Figure 15 does)."""
+    found = {}
+    for claim in published.claims(suite.SUITE):
+        panel = re.match(r"gf_corr_fig(\d+)([abc])_", claim.claim_id)
+        if panel and claim.value is not None:
+            found[int(panel[1]), panel[2]] = f"{claim.value:g}"
+    return found | {(3, panel): text for (number, panel), text in found.items() if number == 15}
+
+
+def _by_epoch(records: Iterable[Record], of: Callable[[Moment], float | None]) -> dict[float, list[float]]:
+    values: dict[float, list[float]] = {}
+    for record in records:
+        for moment in record.dynamics:
+            if moment.recalibrated or moment.epoch > 0:
+                value = of(moment)
+                if value is not None:
+                    values.setdefault(moment.epoch, []).append(value)
+    return values
+
+
+def _pearson(moment: Moment, name: str) -> float | None:
+    found = moment.correlations.get(name)
+    return None if found is None else found[0]
+
+
+def _absent(evidence: Evidence, model: str, data: str) -> tuple[str, ...]:
+    return tuple(missing(evidence, Setting(model, data, DYNAMICS), suite.PRINTED_NAMES[model]))
