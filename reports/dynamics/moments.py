@@ -161,9 +161,9 @@ def _scatter(evidence: Evidence, arrays: Arrays, number: int, model: str, data: 
         y="θ·Hg",
         panels=tuple(panels),
         remarks=(
-            f"{shown.capitalize()} of seed {seed}; correlations (Pearson's) are over all {whole}, mean and standard "
-            "deviation over seeds. Before training once with batch norm's statistics as they are, 0 and 1, and once "
-            "with those of training images.",
+            "" if seed is None else f"{shown.capitalize()} of seed {seed}.",
+            f"Correlations, Pearson's, are over all {whole}: mean and standard deviation over seeds. Before training "
+            "once with batch norm's statistics as they are, 0 and 1, and once with those of training images.",
             *(f"Not drawn: {text}." for text in _absent(evidence, model, data)),
         ),
     )

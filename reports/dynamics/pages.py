@@ -46,7 +46,8 @@ def _page(name: str, drawings: list[Drawing], evidence: Evidence) -> str:
 
 def _figure(drawing: Drawing, evidence: Evidence) -> str:
     stem = f"figures/{drawing.name}"
-    caption = " ".join([f"{drawing.title}.", *drawing.remarks, _protocol(evidence), *_seeds(drawing)])
+    parts = [f"{drawing.title}.", *drawing.remarks, _protocol(evidence), *_seeds(drawing)]
+    caption = " ".join(part for part in parts if part)
     heading = f"## Figure {drawing.number}"
     if drawing.empty:
         lacking = "; ".join(dict.fromkeys(text for panel in drawing.panels for text in panel.absent))

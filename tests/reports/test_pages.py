@@ -96,7 +96,7 @@ def test_the_overview_counts(demo):
     assert "| missing | 1 |" in text
     assert "`python -m bench run --profile demo --missing`" in text
     assert "- `gradient_flow-resnet56-digits-dynamics-s0`" in text
-    assert "| a processor (cpu) | 2 | 2.11.0 | none | 3.11.7 | abcdef0123 | no | 50 |" in text
+    assert "| a processor (cpu) | 2 | 2.11.0 | none | 3.11.7 | abcdef0123 | no | 53 |" in text
     assert "- `demo/broken.json`: " in text
 
 
