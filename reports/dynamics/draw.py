@@ -54,6 +54,8 @@ def _draw_panel(axis: "Axes", panel: Panel, drawing: Drawing) -> None:
         axis.locator_params(axis="x", nbins=4)
     if drawing.logarithmic:
         axis.set_yscale("log")
+    if drawing.limits is not None:
+        axis.set_ylim(*drawing.limits)
     if panel.note:
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
         axis.text(0.03, 0.97, panel.note, va="top", fontsize=8, transform=axis.transAxes, bbox=box)

@@ -10,15 +10,18 @@ from reports.tables import rounds_text
 from results.record import Record
 
 DATASET = "cifar100"
-"""Where the paper looks at layers; a profile without it shows its last data set."""
+"""Where the paper looks at layers."""
 
 _NETWORKS = {16: "vgg13", 17: "mobilenet_v1"}
 _BLOCKS = {18: 1, 19: 5, 20: 25}  # figures of ResNet-56 and their rounds
 
 
 def dataset(evidence: Evidence) -> str:
-    """The data set that these figures are of, in this profile."""
-    return DATASET if DATASET in evidence.profile.datasets else evidence.profile.datasets[-1]
+    """The data set of these figures: the paper's, or, where nothing is compared, one that there are runs of."""
+    profile = evidence.profile
+    found = sorted(profile.datasets, key=lambda name: name != DATASET)
+    pruned = {setting.dataset for setting in evidence.records if setting.score in GRADIENT_NORM}
+    return found[0] if profile.comparable else next((name for name in found if name in pruned), found[0])
 
 
 def drawings(evidence: Evidence) -> Iterator[Drawing]:
@@ -38,6 +41,9 @@ def drawings(evidence: Evidence) -> Iterator[Drawing]:
             yield _drawing(number, title, "layer within the block", stages, (*remark, _INDEX))
 
 
+_COLOURS = {"grasp_t200": 3, "abs_grasp": 0, "grasp_t1": 4}
+"""Those of the accuracy curves, by their place in the palette."""
+
 _INDEX = (
     "In block 1 even layers are the first convolutions of their modules, odd ones the second; in blocks 2 and 3 the "
     "shortcut of the first module is layer 2, so that first convolutions are odd from there on."
@@ -46,17 +52,19 @@ _INDEX = (
 
 def _drawing(number: int, title: str, x: str, panels: tuple[Panel, ...], remarks: tuple[str, ...]) -> Drawing:
     whole = f"Pruned by layer: {title}"
-    return Drawing(number=number, title=whole, x=x, y="share of filters pruned", panels=panels, remarks=remarks)
+    return Drawing(
+        number=number, title=whole, x=x, y="share of filters pruned", panels=panels, remarks=remarks, limits=(0, 1)
+    )
 
 
 def _panel(evidence: Evidence, model: str, rounds: int, title: str, within: str) -> Panel:
     lines: list[Line] = []
     absent: list[str] = []
-    for colour, (score, label) in enumerate(GRADIENT_NORM.items()):
+    for score, label in GRADIENT_NORM.items():
         setting = Setting(model, dataset(evidence), score, rounds)
         found = _done(evidence, setting)
         if found:
-            lines.append(_line(label, found, within, colour))
+            lines.append(_line(label, found, within, _COLOURS[score]))
         absent += missing(evidence, setting, label)
     return Panel(title=title, lines=tuple(lines), absent=tuple(absent))
 

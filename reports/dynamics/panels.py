@@ -55,6 +55,7 @@ class Drawing:
     remarks: tuple[str, ...] = field(default=())  # for the caption
     gradual: bool = False  # whether colours are a scale, from the first line to the last
     logarithmic: bool = False
+    limits: tuple[float, float] | None = None  # of the vertical axis
 
     @property
     def name(self) -> str:

@@ -173,6 +173,18 @@ def test_layers_are_counted_as_in_the_paper(make_record, evidence_of):
     assert "GraSP (T=1) s0 s1 s2: missing" in drawing.panels[0].absent
 
 
+def test_where_nothing_is_compared_layers_are_those_of_a_data_set_with_runs(make_record, evidence_of):
+    for profile, shown in (("mini", "cifar10"), ("paper", "cifar100")):
+        record = make_record("gradient_flow-vgg13-cifar10-abs_grasp-filters75-r5-s0", profile=profile)
+        assert layers.dataset(evidence_of(record, profile=profile)) == shown
+    both = [
+        make_record(f"gradient_flow-vgg13-{name}-r5-s0", profile="mini")
+        for name in ("cifar10-abs_grasp-filters75", "cifar100-abs_grasp-filters65")
+    ]
+    assert layers.dataset(evidence_of(*both, profile="mini")) == "cifar100"
+    assert layers.dataset(evidence_of(profile="mini")) == "cifar100"
+
+
 def test_every_figure_is_drawn_and_its_files_do_not_change(measured, registry, make_record, tmp_path):
     for model in suite.MODELS:
         measured(model, "digits", profile="demo", epochs=(0, 2, 8))
