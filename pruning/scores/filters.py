@@ -10,13 +10,15 @@ Where a sum and an absolute value meet, their order differs from score to score;
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
 
-from pruning.scores.batches import Batch
-from pruning.scores.gradients import hessian_gradient, mean_gradient, per_batch_gradients
+from pruning.scores.batches import Batch, replayable
+from pruning.scores.gradients import hessian_product, mean_gradient, per_batch_gradients
 from pruning.scores.registry import register
+from pruning.scores.twins import NoRuleError, filter_products
 
 Layers = Mapping[str, nn.Conv2d]
 Scores = dict[str, Tensor]
@@ -126,8 +128,12 @@ def abs_grasp(model: nn.Module, batches: Iterable[Batch], *, layers: Layers) -> 
 
 
 def _gradient_norm(model: nn.Module, batches: Iterable[Batch], layers: Layers, temperature: float) -> Scores:
-    product = hessian_gradient(model, batches, temperature)
-    return {layer: rows(module.weight * _of(product, layer)).sum(1) for layer, module in layers.items()}
+    with replayable(batches) as sample:
+        g = mean_gradient(model, sample, temperature)
+        with suppress(NoRuleError):  # of what most networks are made there is a faster way to the same numbers
+            return filter_products(model, layers, sample, temperature, g)
+        product = hessian_product(model, sample, temperature, g)
+        return {layer: rows(module.weight * _of(product, layer)).sum(1) for layer, module in layers.items()}
 
 
 def _of(numbers: Mapping[str, Tensor], layer: str) -> Tensor:

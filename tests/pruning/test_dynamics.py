@@ -154,15 +154,16 @@ def test_what_there_is_nothing_to_compare_with_is_left_out() -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_filters_are_scored_as_the_scores_score_them(name: str) -> None:
-    net = models.build(name, width="0.25", seed=1)
+    net = models.build(name, width="0.25", seed=1).double()
     generator = torch.Generator().manual_seed(0)
-    batches = [(torch.randn(6, 3, 16, 16, generator=generator), torch.randint(10, (6,), generator=generator))]
+    images = torch.randn(6, 3, 16, 16, generator=generator, dtype=torch.float64)
+    batches = [(images, torch.randint(10, (6,), generator=generator))]
     net = recalibrated(net, batches)
     found = measure(net, batches, temperature=5.0, initial=moved(net, 1))
     for measured, score in (("loss", "loss"), ("taylor", "taylor"), ("theta_hg", "grasp_t1"), ("norm", "magnitude")):
         expected = torch.cat(list(scores.filter_scores(score, net, batches, temperature=5.0).values()))
         largest = float(expected.abs().max())
-        torch.testing.assert_close(found.filters[measured].float(), expected.float(), rtol=1e-4, atol=1e-6 * largest)
+        torch.testing.assert_close(found.filters[measured], expected, rtol=1e-8, atol=1e-10 * largest)
     assert found.layers == {layer: len(values) for layer, values in scores.filter_scores("magnitude", net, []).items()}
     assert len(found.filters["sigma"]) == len(found.filters["norm"])
 
