@@ -40,8 +40,7 @@ def render(profile_name: str, registry: Registry, out_dir: Path) -> Path:
     evidence, others = gather(profile, records), weights.gather(profile, records)
     for data in _figure_data(evidence):
         figures.write(data, folder / "figures", profile)
-    if profile.datasets:
-        dynamics.write_figures(evidence, registry, folder)
+    dynamics.write_figures(evidence, registry, folder)
     if second.shown(others):
         second.write_figures(others, folder)
     texts = pages(evidence, registry, folder, others)

@@ -10,6 +10,8 @@ from bench.cell import Cell
 from bench.profiles import get
 from bench.protocol import Protocol, key
 from reports.curves import FIGURES, figure_data, to_csv
+from reports.dynamics import pages as dynamics
+from reports.dynamics import panels
 from reports.evidence import gather
 from reports.pages import pages
 from reports.readme import update
@@ -73,10 +75,11 @@ def test_the_rendered_reports_are_those_of_the_registry(registry, records):
         for page, text in pages(evidence, registry, folder).items():
             assert (folder / f"{page}.md").read_text(encoding="utf-8") == text, how
         found = [figure_data(spec, evidence) for spec in FIGURES if spec.rounds in get(name).rounds]
-        drawn = [data for data in found if not data.empty]
-        assert {path.stem for path in (folder / "figures").glob("*.svg")} == {data.spec.name for data in drawn}, how
-        for data in drawn:
-            assert (folder / "figures" / f"{data.spec.name}.csv").read_text(encoding="utf-8") == to_csv(data), how
+        drawn = {data.spec.name: to_csv(data) for data in found if not data.empty}
+        drawn |= {each.name: panels.to_csv(each) for each in dynamics.drawings(evidence, registry) if not each.empty}
+        assert {path.stem for path in (folder / "figures").glob("*.svg")} == set(drawn), how
+        for stem, data in drawn.items():
+            assert (folder / "figures" / f"{stem}.csv").read_text(encoding="utf-8") == data, how
         second = weights.gather(get(name), registry.records(name))
         found = {drawn.stem: series.to_csv(drawn) for drawn in drawings(second) if not drawn.empty}
         beside = {path.stem: path.read_text(encoding="utf-8") for path in (folder / FOLDER).glob("*.csv")}

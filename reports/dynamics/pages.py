@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterator, Mapping
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +28,16 @@ def pages(evidence: Evidence, registry: Registry) -> dict[str, str]:
     return {name: _page(name, sorted(of, key=lambda each: each.number), evidence) for name, of in found.items()}
 
 
+def drawings(evidence: Evidence, registry: Registry) -> Iterator[Drawing]:
+    """Every figure of both pages; none of a profile without this suite."""
+    if evidence.profile.datasets:
+        yield from layers.drawings(evidence)
+        yield from moments.drawings(evidence, _arrays(registry))
+
+
 def write_figures(evidence: Evidence, registry: Registry, folder: Path) -> None:
     """Write every figure's files; raises OSError."""
-    for drawing in chain(layers.drawings(evidence), moments.drawings(evidence, _arrays(registry))):
+    for drawing in drawings(evidence, registry):
         table = None if drawing.empty else to_csv(drawing)
         files(folder / "figures", drawing.name, table, lambda drawing=drawing: draw(drawing, evidence.profile))  # type: ignore[misc]
 
