@@ -97,7 +97,7 @@ def executing(
     try:
         registry.put(record)
     except OSError as error:
-        rescued = _rescue(record)
+        rescued = _rescue(record, registry)
         raise OSError(
             f"the record could not be stored ({error}); it is in {rescued}: python -m results import {rescued}"
         ) from error
@@ -112,10 +112,10 @@ def _beside(record: Record, number: float) -> Record:
     return replace(record, environment=environment, costs=replace(record.costs, peak_memory_bytes=None))
 
 
-def _rescue(record: Record) -> Path:
-    """Write a record to the system's folder for temporary files, as a bundle of one."""
+def _rescue(record: Record, registry: Registry) -> Path:
+    """Write a record to the system's folder for temporary files, as a bundle of one with the side files there are."""
     path = Path(tempfile.gettempdir()) / f"{record.key}.jsonl"
-    bundle.write([bundle.Entry(record, {})], path)
+    bundle.write([bundle.entry(registry, record)], path)
     return path
 
 

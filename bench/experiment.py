@@ -93,9 +93,10 @@ class Run:
             yield from self._finish(done, state)
         except Diverged as error:
             status, reason = "diverged", str(error)
+        record = self._describe(state, status, reason)  # where a side file cannot be stored, checkpoints stay
         for number in range(len(self.stages)):
             self._forget(number)
-        return self._describe(state, status, reason)
+        return record
 
     def _finish(self, done: int, state: State) -> Turns[None]:
         saved, last_saved = done - 1, time.monotonic()
@@ -139,10 +140,10 @@ class Run:
         row = Curve.__struct_fields__, (stage.epoch, stage.round, stage.lr, *trained, *tested)
         for name, value in zip(*row, strict=True):
             state.curve[name].append(finite(value) if isinstance(value, float) else value)
-        if state.moments:
-            probing.follow(state, stage.epoch)
         if not (math.isfinite(trained.loss) and math.isfinite(tested.loss)):
             raise Diverged(f"the loss was no longer finite in epoch {stage.epoch}")
+        if state.moments:
+            probing.follow(state, stage.epoch)
         self._tell(stage, trained.loss, tested.accuracy)
 
     def _tell(self, stage: Train, loss: float, accuracy: float) -> None:

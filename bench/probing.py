@@ -98,7 +98,7 @@ def _add(
             recalibrated=recalibrated,
             correlations={name: _plain(each) for name, each in found.correlations.items()},
             distances=found.distances,
-            gradient_norms=found.gradient_norms,
+            gradient_norms={layer: finite(norm) for layer, norm in found.gradient_norms.items()},
             effects={name: (finite(each.loss), finite(each.gradient_norm)) for name, each in effects.items()},
         )
     )

@@ -71,7 +71,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     recalibrated: bool = False  # whether batch norm's statistics were estimated anew for it
     correlations: dict[str, tuple[float | None, float | None, int]]
     distances: dict[str, float]  # between the masks of this epoch and the one before
-    gradient_norms: dict[str, float]  # by layer
+    gradient_norms: dict[str, float | None]  # by layer
     effects: dict[str, tuple[float | None, float | None]]
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class Correlation(NamedTuple):
-    """Pearson's and Spearman's coefficient over n pairs; None where one side is the same everywhere."""
+    """Pearson's and Spearman's coefficient over n pairs; None where one side is the same everywhere, or not finite."""
 
     pearson: float | None
     spearman: float | None
@@ -21,12 +21,12 @@ def correlation(x: Tensor, y: Tensor) -> Correlation:
     The paper names no coefficient (PROTOCOLS A.8); its figures print one number, here taken for Pearson's.
 
     Raises:
-        ValueError: the numbers do not pair up, or one of them is not finite.
+        ValueError: the numbers do not pair up.
     """
     if x.shape != y.shape:
         raise ValueError(f"numbers of shapes {list(x.shape)} and {list(y.shape)} do not pair up")
     if not (x.isfinite().all() and y.isfinite().all()):
-        raise ValueError("there is no correlation of numbers that are not finite")
+        return Correlation(None, None, x.numel())
     pearson = _pearson(x.flatten(), y.flatten())
     ranks = (torch.from_numpy(stats.rankdata(each.flatten().double().cpu().numpy())) for each in (x, y))
     return Correlation(pearson, _pearson(*ranks), x.numel())

@@ -64,8 +64,10 @@ def expected_norm_change(model: nn.Module, batches: Sequence[Batch], *, rate: fl
     predicted = -2 * _dot(own, slope)
     changes = []
     for batch in batches:
-        _, single = _slope(net, [batch], temperature)
-        changes.append((-2 * rate * _dot(own, single) + rate**2 * _dot(single, single)) / rate)
+        moved = copy.deepcopy(net)
+        _step(moved, _slope(net, [batch], temperature)[1], rate)
+        now = _parameters(moved)
+        changes.append((_dot(now, now) - _dot(own, own)) / rate)
     return Pair(predicted[None], torch.stack(changes).mean()[None])
 
 

@@ -87,6 +87,7 @@ class Twin(Tensor):
     """Activations, and below them along the first axis their tangents: [2 N, ...]."""
 
     network: _Network
+    spent: bool = False  # changed in place: what reads it should see the change, and would not
 
     @staticmethod
     def of(both: Tensor, network: _Network) -> "Twin":
@@ -114,21 +115,32 @@ class Twin(Tensor):
             twin = next((each for each in args if isinstance(each, Twin)), None)
             if twin is None:
                 raise NoRuleError(f"there is no tangent of {getattr(func, '__name__', func)} here")
+            if not torch.is_grad_enabled():
+                raise NoRuleError("the network switches gradients off, and a tangent would go on")
+            if any(isinstance(each, Twin) and each.spent for each in args):
+                raise NoRuleError("the network reads activations again that it has changed in place")
             if func in _RULES:
                 return cls.of(_RULES[func](twin.network, *args, **options), twin.network)
             plain = [each.plain() if isinstance(each, Twin) else each for each in args]
-            found = func(*plain, **options) if _is_linear(func, args) else None
+            found = func(*plain, **options) if _is_linear(func, args, options) else None
             if found is None or not found.dim() or len(found) != len(twin):
                 raise NoRuleError(f"there is no tangent of {getattr(func, '__name__', func)} here")
             return cls.of(found, twin.network)
 
 
-def _is_linear(func: Callable[..., Any], args: Any) -> bool:
-    """Whether tangents may be treated as activations are: with no constant, which would be added to both."""
+def _is_linear(func: Callable[..., Any], args: Any, options: Mapping[str, Any]) -> bool:
+    """Whether tangents may be treated as activations are: no constant is added to both, and images stay apart."""
     if func in _SUMS:
-        return all(isinstance(each, Twin) for each in args[:2])
-    constants = (each for each in args if isinstance(each, Tensor) and not isinstance(each, Twin))
+        return len(args) == 2 and all(isinstance(each, Twin) for each in args) and options.keys() <= {"alpha"}
+    if func in _ALONG:
+        return not options and len(args) > 1 and _leaves_images(args[1])
+    constants = (each for each in (*args, *options.values()) if isinstance(each, Tensor) and not isinstance(each, Twin))
     return func in _LINEAR and not any(each.is_floating_point() for each in constants)
+
+
+def _leaves_images(axes: Any) -> bool:
+    """Whether ``axes``, one or several, are others than the first, counted from the front."""
+    return all(isinstance(axis, int) and axis > 0 for axis in (axes if isinstance(axes, tuple | list) else (axes,)))
 
 
 class _Convolution(torch.autograd.Function):
@@ -268,7 +280,8 @@ def _masked(both: Tensor, positive: Tensor) -> Tensor:
     return found
 
 
-def _relu(_network: _Network, x: Twin, inplace: bool = False) -> Tensor:  # noqa: ARG001 - a copy does as well
+def _relu(_network: _Network, x: Twin, inplace: bool = False) -> Tensor:
+    x.spent = inplace
     return _Relu.apply(x.plain())  # type: ignore[no-any-return]
 
 
@@ -300,18 +313,12 @@ _RULES: dict[Any, Callable[..., Tensor]] = {
 }
 """Of what is not linear, or has parameters."""
 
-_SUMS: set[Any] = {torch.add, Tensor.add, Tensor.__add__, Tensor.__iadd__}
+_SUMS: set[Any] = {torch.add, Tensor.add, Tensor.__add__}
+_ALONG: set[Any] = {torch.flatten, Tensor.flatten, Tensor.mean, Tensor.index_add, Tensor.index_copy}
 _LINEAR: set[Any] = {
     F.adaptive_avg_pool2d,
     F.avg_pool2d,
-    torch.flatten,
-    Tensor.flatten,
-    Tensor.mean,
     Tensor.contiguous,
-    Tensor.index_add,
-    Tensor.index_copy,
-    torch.index_add,
-    torch.index_copy,
     Tensor.new_zeros,
 }
 """What does to tangents what it does to activations, as long as it leaves the images apart."""

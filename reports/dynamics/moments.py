@@ -122,7 +122,8 @@ def _gradients(evidence: Evidence, data: str) -> Drawing:
         panels=tuple(panels),
         remarks=(
             "l2 norm of the gradient of each layer's weight, mean over seeds, dark for the first layers and light for "
-            "the last; of ResNet-56 second convolutions are dashed, shortcuts left out.",
+            "the last; of ResNet-56 second convolutions are dashed, shortcuts left out. Before training, batch norm "
+            "has the statistics of training images.",
         ),
         gradual=True,
         logarithmic=True,
@@ -207,7 +208,8 @@ def printed_correlations() -> dict[tuple[int, str], str]:
     for claim in published.claims(suite.SUITE):
         panel = re.match(r"gf_corr_fig(\d+)([abc])_", claim.claim_id)
         if panel and claim.value is not None:
-            found[int(panel[1]), panel[2]] = f"{claim.value:g}"
+            inferred = " (panel inferred)" if "inferred" in f"{claim.where} {claim.note}" else ""
+            found[int(panel[1]), panel[2]] = f"{claim.value:g}{inferred}"
     return found | {(3, panel): text for (number, panel), text in found.items() if number == 15}
 
 

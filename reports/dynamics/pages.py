@@ -2,7 +2,9 @@
 
 import io
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -84,7 +86,10 @@ def _arrays(registry: Registry) -> moments.Arrays:
         for name in record.side_files:
             content = registry.side_file(record, name)
             if content is not None:
-                with np.load(io.BytesIO(content)) as file:
+                with (
+                    suppress(ValueError, OSError, BadZipFile),
+                    np.load(io.BytesIO(content)) as file,
+                ):  # or it is damaged
                     found |= dict(file)
         return found
 

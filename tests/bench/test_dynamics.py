@@ -168,6 +168,26 @@ def test_where_there_are_dynamics():
     assert demo.dynamics.probes == (0, demo.protocol.epochs // 4, demo.protocol.epochs)
 
 
+def test_a_run_that_diverges_is_one_as_a_base_run_is(tmp_path):
+    """In the epoch after a moment, whose follow-up has nothing finite to compare with."""
+    found = profile((0, 2, 4))
+    wild = replace(found, protocol=replace(found.protocol, lr=1e20))
+    for score in (DYNAMICS, "base"):
+        record, _ = run(tmp_path, cell(score=score), using=wild)
+        assert record.status == "diverged"
+
+
+def test_checkpoints_stay_where_arrays_cannot_be_stored(tmp_path):
+    def full(name, content):
+        raise OSError("no space left on device")
+
+    settings = tiny.settings(tmp_path)
+    with pytest.raises(OSError, match="no space left"):
+        experiment.run(cell(), profile(), settings, silent, full)
+    record, _ = run(tmp_path, cell())
+    assert record.costs.stages_cached > 0
+
+
 def test_probes_outside_training_are_refused():
     with pytest.raises(ValueError, match=r"^probes are \(0, 9\); expected epochs from 0 to 8$"):
         Protocol(epochs=8, probes=(0, 9))

@@ -115,9 +115,40 @@ WITHOUT_RULES: dict[str, tuple[Callable[[nn.Module], object], str]] = {
     "peeks": (lambda net: setattr(net, "act", Peeking()), "in a way that no tangent is known of"),
     "own scale": (lambda net: setattr(net, "act", Scaled()), "there is no tangent of mul here"),
     "over images": (lambda net: setattr(net, "act", Centred()), "there is no tangent of (mean|sub) here"),
+    "discarded": (lambda net: setattr(net, "act", Discarded()), "reads activations again that it has changed in place"),
+    "named": (lambda net: setattr(net, "act", Named()), "there is no tangent of add here"),
+    "coincidence": (lambda net: setattr(net, "act", OverImages()), "there is no tangent of mean here"),
+    "frozen": (lambda net: setattr(net, "act", Frozen()), "switches gradients off"),
     "string": (lambda net: setattr(net, "b", nn.Conv2d(6, 6, 3, padding="same").double()), "whose padding is a word"),
     "batch": (lambda net: setattr(net, "norm", nn.BatchNorm2d(6, track_running_stats=False).double()), "of a batch"),
 }  # fmt: skip
+
+
+class Discarded(nn.Module):
+    """Rectifies what it then passes on under its old name."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        F.relu(x, inplace=True)
+        return x + x
+
+
+class Named(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.add(F.relu(x), other=torch.ones(1, dtype=x.dtype))
+
+
+class OverImages(nn.Module):
+    """Adds what has one entry per channel, of which there happen to be as many as images and tangents."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x) + x.mean(0)
+
+
+class Frozen(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            y = F.relu(x)
+        return F.relu(x) + y
 
 
 class Shifted(nn.Module):

@@ -108,7 +108,7 @@ def test_a_scatter_shows_a_seed_and_the_correlation_over_all(measured, registry)
     assert len(second.dots) == FILTERS
     assert dynamic(3, registry).panels == drawing.panels
     weights = dynamic(34, registry)
-    assert weights.panels[1].note.endswith("paper 0.745")
+    assert weights.panels[1].note.endswith("paper 0.745 (panel inferred)")
     rows = list(csv.reader(to_csv(drawing).splitlines()))
     assert rows[0] == ["panel", "x", "y"]
     assert len(rows) == 1 + 4 * FILTERS
