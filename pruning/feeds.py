@@ -12,9 +12,6 @@ from pruning.training import TEST_BATCH, Recipe
 
 Part = Literal["train", "test"]
 
-_DECODED = 64
-"""Images that a process decodes at a time, at most: 10 MB, of which each holds two in shared memory."""
-
 _KEPT = 256 * 2**20
 """Bytes up to which normalised images are kept beside the stored ones; MNIST's take 188 MB."""
 
@@ -165,4 +162,4 @@ class Decoded:
 
 def _part(batch: int) -> int:
     """Images that a process decodes at a time, so that batches are whole parts."""
-    return max(size for size in range(1, _DECODED + 1) if batch % size == 0)
+    return max(size for size in range(1, streaming.PART + 1) if batch % size == 0)

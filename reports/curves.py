@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, stdev
 from typing import Literal
@@ -122,7 +122,7 @@ def _panel(spec: FigureSpec, dataset: str, evidence: Evidence) -> Panel:
         done[score] = [
             record for _, record in sorted(records.items()) if record.status == "done" and record.curve.epoch
         ]
-        absent += _absent(setting, spec.scores[score], evidence)
+        absent += evidence.absent(setting, spec.scores[score])
     series = tuple(
         Series(score, split, points)
         for score in spec.scores
@@ -130,17 +130,6 @@ def _panel(spec: FigureSpec, dataset: str, evidence: Evidence) -> Panel:
         if (points := mean_curve(done[score], split))
     )
     return Panel(dataset, series, tuple(len(done[score]) for score in spec.scores), tuple(absent))
-
-
-def _absent(setting: Setting, label: str, evidence: Evidence) -> Iterator[str]:
-    records = evidence.seeds(setting)
-    reasons: dict[str, list[int]] = {}
-    for seed in sorted({*records, *evidence.profile.seeds}):
-        reason: str = records[seed].status if seed in records else "missing"
-        reasons.setdefault(reason, []).append(seed)
-    for reason, seeds in reasons.items():
-        if reason != "done":
-            yield f"{label} {' '.join(f's{seed}' for seed in seeds)}: {reason}"
 
 
 def mean_curve(records: Sequence[Record], split: Split) -> tuple[Point, ...]:

@@ -67,6 +67,17 @@ class Evidence:
         dynamics = self.profile.dynamics
         return dynamics.seeds if setting.score == DYNAMICS and dynamics is not None else self.profile.seeds
 
+    def absent(self, setting: Setting, label: str) -> Iterator[str]:
+        """``|GraSP| s0 s1: missing``: what became of the seeds that are not done, ``label`` being what is drawn."""
+        records = self.seeds(setting)
+        reasons: dict[str, list[int]] = {}
+        for seed in sorted({*records, *self.seeds_of(setting)}):
+            reason: str = records[seed].status if seed in records else "missing"
+            if reason != "done":
+                reasons.setdefault(reason, []).append(seed)
+        for reason, seeds in reasons.items():
+            yield f"{label} {' '.join(f's{seed}' for seed in seeds)}: {reason}"
+
     def values(self, setting: Setting, which: Which) -> dict[int, float]:
         """The test accuracy in percent of every seed that is done."""
         found = {seed: accuracy(record, which) for seed, record in self.seeds(setting).items()}

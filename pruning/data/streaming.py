@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 AUGMENTATION = "resized_crop_flip"
 """What happens to training images, by its name in :data:`pruning.data.Augmentation`."""
 
-_PART = 64
+PART = 64
 """Images that a process decodes at a time, of a sample."""
 
 SHORTER_SIDE = 256
@@ -58,9 +58,9 @@ def evaluation_batches(source: Streamed, batch_size: int, *, workers: int = 0) -
 
 def sampled(source: Streamed, index: Tensor, *, seed: int, k: int, workers: int = 0) -> Split:
     """The training images at `index`, augmented as follows from seed and `k`: 150 KB each, in memory, on the CPU."""
-    parts = batches(source.train, index, _PART, stream=(seed, "score_augmentation", k), workers=workers)
+    parts = batches(source.train, index, PART, stream=(seed, "score_augmentation", k), workers=workers)
     pixels = torch.empty(len(index), SIDE, SIDE, 3, dtype=torch.uint8)
-    for there, (images, _) in zip(pixels.split(_PART), parts, strict=True):
+    for there, (images, _) in zip(pixels.split(PART), parts, strict=True):
         there.copy_(images)
     return Split(pixels, source.train.labels[index])
 

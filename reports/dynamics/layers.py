@@ -65,7 +65,7 @@ def _panel(evidence: Evidence, model: str, rounds: int, title: str, within: str)
         found = _done(evidence, setting)
         if found:
             lines.append(_line(label, found, within, _COLOURS[score]))
-        absent += missing(evidence, setting, label)
+        absent += evidence.absent(setting, label)
     return Panel(title=title, lines=tuple(lines), absent=tuple(absent))
 
 
@@ -81,15 +81,3 @@ def _line(label: str, records: list[Record], within: str, colour: int) -> Line:
         for place, layer in enumerate(layers):
             values.setdefault(place, []).append(1 - layer.kept / layer.total)
     return line(label, values, colour)
-
-
-def missing(evidence: Evidence, setting: Setting, label: str) -> Iterator[str]:
-    """``|GraSP| s0 s1: missing``: what became of the seeds that are not done."""
-    reasons: dict[str, list[int]] = {}
-    records = evidence.seeds(setting)
-    for seed in sorted({*records, *evidence.seeds_of(setting)}):
-        status: str = records[seed].status if seed in records else "missing"
-        if status != "done":
-            reasons.setdefault(status, []).append(seed)
-    for status, seeds in reasons.items():
-        yield f"{label} {' '.join(f's{seed}' for seed in seeds)}: {status}"

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from bench.cell import DYNAMICS
 from bench.suites import gradient_flow as suite
-from reports.dynamics.layers import missing
 from reports.dynamics.panels import Drawing, Panel, line
 from reports.evidence import Evidence, Setting
 from reports.verdicts import Verdict
@@ -230,4 +229,4 @@ def _pearson(moment: Moment, name: str) -> float | None:
 
 
 def _absent(evidence: Evidence, model: str, data: str) -> tuple[str, ...]:
-    return tuple(missing(evidence, Setting(model, data, DYNAMICS), suite.PRINTED_NAMES[model]))
+    return tuple(evidence.absent(Setting(model, data, DYNAMICS), suite.PRINTED_NAMES[model]))

@@ -136,7 +136,7 @@ def test_a_sample_is_augmented_anew_for_every_k(tiny: image_folder.Streamed, mon
     found = streaming.sampled(tiny, index, seed=0, k=1)
     assert found.images.shape == (4, 224, 224, 3)
     assert found.labels.tolist() == [1, 0, 2, 0]
-    monkeypatch.setattr(streaming, "_PART", 3)
+    monkeypatch.setattr(streaming, "PART", 3)
     again, other = (streaming.sampled(tiny, index, seed=0, k=k, workers=1).images for k in (1, 2))
     assert torch.equal(found.images, again)
     assert not torch.equal(found.images, other)

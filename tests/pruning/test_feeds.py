@@ -67,7 +67,7 @@ def test_an_epoch_of_decoded_images_is_the_plain_loop_to_the_bit(
     tiny: Streamed, workers: int, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of 9 images in batches of 4, whoever decodes how many; then a test on the middles of the others."""
-    monkeypatch.setattr(feeds, "_DECODED", most)
+    monkeypatch.setattr(streaming, "PART", most)
     ours, plain = network(), network()
     steps = Steps(ours, replace(tiny, workers=workers), RECIPE)
     trained = finished(steps.train(lr=0.1, seed=0, epoch=1))
