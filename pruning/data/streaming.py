@@ -30,7 +30,7 @@ AUGMENTATION = "resized_crop_flip"
 """What happens to training images, by its name in :data:`pruning.data.Augmentation`."""
 
 PART = 64
-"""Images that a process decodes at a time, of a sample."""
+"""Images that a process decodes at a time, at most: 10 MB, of which each holds two in shared memory."""
 
 SHORTER_SIDE = 256
 """Pixels, of a test image before its middle is cut out."""

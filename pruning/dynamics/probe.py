@@ -186,9 +186,8 @@ def _some(numbers: Numbers, count: int) -> dict[str, Tensor]:
 
 def filter_norms(model: nn.Module) -> Tensor:
     """||theta_p||_2 of the filters of all prunable layers, in forward order, float64."""
-    return torch.cat(
-        [module.weight.detach().flatten(1).double().norm(dim=1) for module in filter_layers(model).values()]
-    )
+    weights = {name: layer.weight for name, layer in filter_layers(model).items()}
+    return _lengths(weights, {name: name for name in weights})
 
 
 def _lengths(numbers: Numbers, names: Mapping[str, str]) -> Tensor:

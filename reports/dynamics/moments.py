@@ -141,14 +141,14 @@ def _scatter(evidence: Evidence, arrays: Arrays, number: int, model: str, data: 
     records = done(evidence, model, data)
     seed = min(records, default=None)
     vectors = {} if seed is None else arrays(records[seed])
-    moments = list(enumerate(records[seed].dynamics)) if seed is not None else []
-    panels = [
-        _points(place, moment, vectors, [record.dynamics[place] for record in records.values()], kind)
-        for place, moment in moments
-        if moment.epoch in _moments_of(evidence)
-    ]
-    beside = [_paper(evidence, number, moment) for _, moment in moments if moment.epoch in _moments_of(evidence)]
-    panels = [replace(panel, note=f"{panel.note}\n{text}".strip()) for panel, text in zip(panels, beside, strict=True)]
+    moments = [] if seed is None else enumerate(records[seed].dynamics)
+    panels = []
+    for place, moment in moments:
+        if moment.epoch in _moments_of(evidence):
+            of_seeds = [record.dynamics[place] for record in records.values()]
+            panel = _points(place, moment, vectors, of_seeds, kind)
+            note = f"{panel.note}\n{_paper(evidence, number, moment)}".strip()
+            panels.append(replace(panel, note=note))
     if not panels:
         absent = _absent(evidence, model, data)
         panels = [Panel(title=f"epoch {epoch}", absent=absent) for epoch in _moments_of(evidence)]
