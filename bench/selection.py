@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from bench.cell import BASE, Cell
+from bench.cell import BASE, UNPRUNED, Cell
 from bench.names import check, unknown
 from bench.profiles import Profile
 from bench.scores import EVERY, Choice
@@ -45,7 +45,7 @@ class Selection:
             for cell in self.profile.cells((0,), suites=self.suites)
             if not self.datasets or cell.dataset in self.datasets
         }
-        named = (name for name in self.scores.names or () if name not in own)
+        named = (name for name in self.scores.names or () if name not in own and name not in UNPRUNED)
         return tuple(dict.fromkeys((*named, *self.scores.references)))
 
     def _check(self, grid: Sequence[Cell]) -> None:

@@ -12,6 +12,12 @@ def ids(**filters):
     return [cell.id for cell in Selection(profile=DEMO, **filters).cells()]
 
 
+def test_what_prunes_nothing_is_never_a_score_to_prune_by():
+    """Dynamics are measured on one data set of a profile; on another only the base cells are left."""
+    chosen = Selection(profile=get("mini"), datasets=("cifar10",), scores=parse_scores(["dynamics"])).cells()
+    assert {cell.score for cell in chosen} == {"base"}
+
+
 def test_nothing_said_is_the_whole_profile():
     assert ids() == [cell.id for cell in DEMO.cells()]
     assert len(ids()) == 54 + 29
