@@ -14,15 +14,21 @@ from bench.run_state import State
 from bench.suites import gradient_flow
 from bench.trial import Trial
 from pruning import data, dynamics, training
-from pruning.dynamics import Measured
+from pruning.dynamics import Measured, theory
 from pruning.scores import Batch
-from results.record import Moment, finite
+from results.record import Law, Moment, finite
 
 CALIBRATION_BATCHES = 20
 """Of training images, over which batch norm's statistics are averaged before training (PROTOCOLS A.5.1)."""
 
+_THEORY_IMAGES = 4
+"""In each of the two batches on which laws are checked; they hold on any."""
+
 _SCORES = {"magnitude": "norm", "loss": "loss", "grasp_t1": "theta_hg", "abs_grasp": "theta_hg"}
 """What each score of observations 4 and 5 is, of what is measured."""
+
+NORM_AND_DISTANCE = "filters: norm, distance"
+"""Distance between the masks that norms of filters and their distances from where they began would give."""
 
 _NEXT = "filters: taylor, next norm change"
 """Loss preservation beside how much the squared norm of a filter changes in the next epoch (observation 2)."""
@@ -84,9 +90,12 @@ def _add(
 ) -> None:
     temperature = trial.protocol.temperature
     found = dynamics.measure(net, sample, temperature=temperature, before=state.before or None, initial=initial)
+    distances = dict(found.distances)
     effects: dict[str, dynamics.Effect] = {}
     if epoch > 0:  # the observations are about networks that have been trained
         amount = gradient_flow.amount(trial.cell.model, trial.cell.dataset)
+        norms = found.filters["norm"], found.filters["distance"]
+        distances[NORM_AND_DISTANCE] = dynamics.mask_distance(*norms, share=float(amount))
         effects = dynamics.effects(net, sample, _scores(found), amount=amount, temperature=temperature)
     place = len(state.moments)
     for kind, numbers in (("filters", found.filters), ("weights", found.weights)):
@@ -97,11 +106,21 @@ def _add(
             epoch=epoch,
             recalibrated=recalibrated,
             correlations={name: _plain(each) for name, each in found.correlations.items()},
-            distances=found.distances,
+            distances=distances,
             gradient_norms={layer: finite(norm) for layer, norm in found.gradient_norms.items()},
             effects={name: (finite(each.loss), finite(each.gradient_norm)) for name, each in effects.items()},
+            laws=_laws(trial, net, sample) if recalibrated or epoch == max(trial.protocol.probes) else [],
         )
     )
+
+
+def _laws(trial: Trial, net: Any, sample: list[Batch]) -> list[Law]:
+    images, labels = sample[0]
+    batches = list(zip(images[: 2 * _THEORY_IMAGES].chunk(2), labels[: 2 * _THEORY_IMAGES].chunk(2), strict=True))
+    return [
+        Law(name=law.name, smooth=law.smooth, step=law.step, numbers={k: finite(v) for k, v in law.numbers.items()})
+        for law in theory.laws(net, batches, temperature=trial.protocol.temperature)
+    ]
 
 
 def _scores(found: Measured) -> dict[str, dict[str, Tensor]]:

@@ -60,6 +60,15 @@ class MaskFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     effective_weights: int  # weights left that lie on a path from an input to a logit
 
 
+class Law(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What theory predicts beside what was measured at one step size (``pruning.dynamics.theory.Law``)."""
+
+    name: str
+    smooth: bool  # with softplus in place of ReLU
+    step: float  # learning rate, or batch norm's eps
+    numbers: dict[str, float | None]
+
+
 class Moment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was measured of a network at the end of an epoch, 0 before the first; vectors are in a side file.
 
@@ -73,6 +82,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     distances: dict[str, float]  # between the masks of this epoch and the one before
     gradient_norms: dict[str, float | None]  # by layer
     effects: dict[str, tuple[float | None, float | None]]
+    laws: list[Law] = []  # of the first moment with statistics of its own, and of the last
 
 
 class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

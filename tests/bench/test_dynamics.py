@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench import experiment
+from bench import experiment, probing
 from bench.cell import DYNAMICS, Cell
 from bench.executor import execute
 from bench.plan import Probe, Train, plan
@@ -95,7 +95,7 @@ def test_what_a_record_says_is_what_its_arrays_say(tmp_path):
     assert start.correlations != recalibrated.correlations
     assert start.distances == recalibrated.distances == start.effects == {}
     for moment in (middle, end):
-        assert set(moment.distances) == {"filters", "weights"}
+        assert set(moment.distances) == {"filters", "weights", probing.NORM_AND_DISTANCE}
         assert set(moment.effects) == {"none", "magnitude", "loss", "grasp_t1", "abs_grasp"}
         assert "filters: sigma_dsigma, taylor" in moment.correlations
     assert {"filters: norm, distance"} <= set(middle.correlations)

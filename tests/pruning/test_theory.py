@@ -4,13 +4,18 @@ from itertools import pairwise
 
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
 
 from pruning import models
 from pruning.dynamics import recalibrated, theory
+from pruning.dynamics.theory import GradientFlow
 from pruning.scores import Batch
 
 from .networks import MODELS
 from .test_dynamics import Small, sample, small
+
+RATES = (1e-2, 5e-3, 2.5e-3)
 
 
 def halved(errors: list[float]) -> bool:
@@ -21,36 +26,46 @@ def halved(errors: list[float]) -> bool:
 def test_norms_of_filters_change_by_twice_theta_g() -> None:
     """Eq. 9; what is left is the square of the step, which is known exactly."""
     net, batches = small(), sample()
-    pairs = [theory.norm_change(net, batches, rate=rate) for rate in (1e-2, 5e-3, 2.5e-3)]
+    flow = GradientFlow(net, batches)
+    pairs = [flow.norm_change(rate) for rate in RATES]
     assert len(pairs[0].predicted) == 5
     assert halved([pair.error for pair in pairs])
     assert pairs[-1].error < 0.02
-    slope = theory._slope(net, batches, 1.0)[1]
-    rest = torch.cat([slope[f"{name}.weight"].flatten(1).pow(2).sum(1) for name in "ab"])
+    net.eval()
+    loss = torch.stack([F.cross_entropy(net(x), y, reduction="sum") for x, y in batches]).sum()
+    loss = loss / sum(len(y) for _, y in batches)
+    slopes = torch.autograd.grad(loss, [net.a.weight, net.b.weight])
+    rest = torch.cat([slope.flatten(1).pow(2).sum(1) for slope in slopes])
+    assert pairs[0].ratio == pytest.approx(
+        float((pairs[0].measured @ pairs[0].predicted) / pairs[0].predicted.norm() ** 2)
+    )
     torch.testing.assert_close(pairs[0].measured, pairs[0].predicted + 1e-2 * rest, rtol=1e-9, atol=1e-12)
 
 
 def test_in_the_mean_over_batches_sgd_changes_norms_like_gradient_flow() -> None:
     """Eq. 15; single batches do not."""
     net, batches = small(), sample(count=12, size=3)
-    pairs = [theory.expected_norm_change(net, batches, rate=rate) for rate in (1e-2, 5e-3, 2.5e-3)]
+    flow = GradientFlow(net, batches)
+    pairs = [flow.expected_norm_change(rate) for rate in RATES]
     assert halved([pair.error for pair in pairs])
-    alone = theory.expected_norm_change(net, batches[:1], rate=2.5e-3)
+    alone = GradientFlow(net, batches[:1]).expected_norm_change(RATES[-1])
     assert abs(alone.measured - pairs[-1].measured) > 10 * abs(pairs[-1].measured - pairs[-1].predicted)
     with pytest.raises(ValueError, match=r"^batches have \[2, 4\] images; the mean over them needs one size$"):
-        theory.expected_norm_change(net, sample(6, 4), rate=1e-2)
+        GradientFlow(net, sample(6, 4)).expected_norm_change(1e-2)
 
 
 def test_norms_accelerate_with_theta_hg() -> None:
     """Eq. 12."""
-    pairs = [theory.norm_acceleration(small(), sample(), rate=rate) for rate in (1e-2, 5e-3, 2.5e-3)]
+    flow = GradientFlow(small(), sample())
+    pairs = [flow.norm_acceleration(rate) for rate in RATES]
     assert halved([pair.error for pair in pairs])
     assert pairs[-1].error < 0.05
 
 
 def test_distance_bounds_how_much_the_loss_has_fallen() -> None:
     """Eq. 7: what steps that are not infinitely small go beyond it halves with them, and later there is room."""
-    runs = [list(theory.distance_bound(small(), sample(), rate=1 / n, steps=20 * n)) for n in (10, 20, 40)]
+    flow = GradientFlow(small(), sample())
+    runs = [list(flow.distance_bound(rate=1 / n, steps=20 * n)) for n in (10, 20, 40)]
     assert [bound.time for bound in runs[0][:2]] == pytest.approx([0.1, 0.2])
     beyond = [max(bound.distance / bound.decrease - 1 for bound in run) for run in runs]
     assert halved(beyond)
@@ -61,8 +76,7 @@ def test_distance_bounds_how_much_the_loss_has_fallen() -> None:
 def test_nothing_of_it_touches_the_network() -> None:
     net = small()
     before = [value.clone() for value in net.state_dict().values()]
-    theory.norm_acceleration(net, sample(), rate=0.1)
-    list(theory.distance_bound(net, sample(), rate=0.1, steps=2))
+    list(theory.laws(net, sample(12, 3)))
     theory.scale_invariance(net, sample(), eps=1e-3)
     assert all(torch.equal(a, b) for a, b in zip(before, net.state_dict().values(), strict=True))
     assert isinstance(net, Small)
@@ -88,4 +102,45 @@ def test_under_batch_statistics_the_scale_of_a_filter_does_not_matter(name: str)
 
 def test_with_running_statistics_scales_do_matter() -> None:
     net = recalibrated(models.build("vgg13", width="0.125", seed=0), batches())
-    assert theory.norm_change(net, batches(), rate=1e-4).predicted.abs().max() > 1e-3
+    assert GradientFlow(net, batches()).norm_change(1e-4).predicted.abs().max() > 1e-3
+
+
+def test_kinks_curve_what_the_hessian_calls_straight() -> None:
+    """Eq. 12 of a ReLU network is off by what does not shrink with the step; of the same with softplus it holds."""
+    net = models.build("resnet56", width="0.125", seed=0)
+    found = {(law.name, law.smooth, law.step): law.numbers for law in theory.laws(net, batches(4) * 2, temperature=5.0)}
+    kinked, smooth = (
+        [found["norm_acceleration", which, rate]["error"] for rate in theory.RATES] for which in (False, True)
+    )
+    assert kinked[-1] > 0.5 * kinked[-2]
+    assert smooth[-1] < 0.2 * smooth[-2] < 0.1 * smooth[0]
+    for which in (False, True):  # of first order, kinks do not matter
+        assert found["norm_change", which, theory.RATES[-1]]["error"] < 1e-2
+
+
+def test_every_law_says_its_step_and_its_numbers() -> None:
+    laws = list(theory.laws(small(), sample(12, 3)))
+    first_order = ("norm_change", "expected_norm_change", "norm_acceleration")
+    expected = {(name, smooth, rate) for name in first_order for smooth in (False, True) for rate in theory.RATES}
+    expected |= {("distance_bound", smooth, rate) for smooth in (False, True) for rate, _ in theory.PATHS}
+    expected |= {("scale_invariance", False, eps) for eps in (1e-5, 1e-30)}
+    assert {(law.name, law.smooth, law.step) for law in laws} == expected
+    assert len(laws) == len(expected)
+    assert [rate * steps for rate, steps in theory.PATHS] == pytest.approx([8e-3] * len(theory.PATHS))
+    bounds = list(GradientFlow(small(), sample(12, 3)).distance_bound(*theory.PATHS[0]))
+    law = next(law for law in laws if law.name == "distance_bound")
+    assert law.numbers == pytest.approx(
+        {"excess": max(b.distance / b.decrease - 1 for b in bounds), "ratio": bounds[-1].distance / bounds[-1].decrease}
+    )
+
+
+def test_softplus_takes_the_place_of_every_relu() -> None:
+    x = torch.linspace(-1, 1, 5).double()
+
+    class Relus(torch.nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.stack([F.relu(x), F.relu(x.clone(), inplace=True), torch.relu(x), x.relu(), x.clone().relu_()])
+
+    expected = torch.log1p(torch.exp(3 * x)) / 3
+    torch.testing.assert_close(theory.Smooth(Relus(), 3.0)(x), expected.expand(5, 5), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(Relus()(x), x.clamp(min=0).expand(5, 5))
