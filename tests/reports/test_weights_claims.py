@@ -12,17 +12,10 @@ from hypothesis import strategies as st
 from bench import profiles
 from bench.cell import BASE, END, level_amount
 from bench.suites import missing_the_mark as suite
-from reports.verdicts import Spread
-from reports.weights import claims
-from reports.weights.claims import catalogue, levels
-from reports.weights.claims.estimates import Correlation, Estimate, Sample, SpreadRatio, contrast, correlation
-from reports.weights.claims.facts import Facts, clean, together
-from reports.weights.claims.finding import Absent, Comparison, Outcome, combined, judged, most_by_chance
-from reports.weights.claims.lacking import lacking, pattern
-from reports.weights.claims.noise import shared
-from reports.weights.claims.printed import differences
-from reports.weights.claims.reaching import on_grid
-from reports.weights.claims.relations import (
+from reports.claims.estimates import Correlation, Estimate, Sample, SpreadRatio, contrast, correlation
+from reports.claims.finding import Absent, Comparison, Outcome, combined, judged, most_by_chance
+from reports.claims.noise import shared
+from reports.claims.relations import (
     Says,
     above,
     at_least,
@@ -35,6 +28,13 @@ from reports.weights.claims.relations import (
     not_below,
     same,
 )
+from reports.verdicts import Spread
+from reports.weights import claims
+from reports.weights.claims import catalogue, levels
+from reports.weights.claims.facts import Facts, clean, together
+from reports.weights.claims.lacking import lacking, pattern
+from reports.weights.claims.printed import differences
+from reports.weights.claims.reaching import on_grid
 from reports.weights.evidence import Evidence
 from results import published
 from results.record import Layer, MaskFacts

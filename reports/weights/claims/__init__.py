@@ -7,7 +7,8 @@
 >>> outcomes = {each.claim.claim_id: each.finding.outcome for each in claims.evaluate(found)}
 """
 
-from reports.weights.claims.evaluation import Evaluated, evaluate
+from reports.claims.finding import Evaluated
+from reports.weights.claims.evaluation import evaluate
 from reports.weights.claims.page import page
 
 __all__ = ["Evaluated", "evaluate", "page"]

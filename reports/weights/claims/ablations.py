@@ -19,13 +19,13 @@ from bench.suites.missing_the_mark import (
     Network,
 )
 from bench.suites.missing_the_mark import ablated as modified
+from reports.claims.relations import above, not_below, same
 from reports.weights.claims.accuracy import Check, more_on, over, pairs, parts, swapped, under
 from reports.weights.claims.at_initialisation import CONVOLUTIONAL, MAIN, others
 from reports.weights.claims.behaviour import unstable
 from reports.weights.claims.layers import uniform
 from reports.weights.claims.levels import ablated, every, extreme, last_third, lower, near_highest, upper
 from reports.weights.claims.reaching import full_until
-from reports.weights.claims.relations import above, not_below, same
 
 SNIP_AT_END, GRASP_AT_END, SYNFLOW_AT_END = (replace(method, at=END) for method in (SNIP, GRASP, SYNFLOW))
 VARIANCE_1 = modified(MAGNITUDE, "unit_variance")[0]

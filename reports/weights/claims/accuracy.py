@@ -7,11 +7,11 @@ from itertools import product
 
 from bench.cell import Cell, level_amount
 from bench.suites.missing_the_mark import Method, Network, ablated, base
+from reports.claims.finding import Absent, Finding, Outcome, Tested, combined, judged
+from reports.claims.relations import Relation, Says, above
 from reports.weights import words
 from reports.weights.claims.facts import Facts, place
-from reports.weights.claims.finding import Absent, Finding, Outcome, Tested, combined, judged
 from reports.weights.claims.levels import Levels
-from reports.weights.claims.relations import Relation, Says, above
 from results.published import Claim
 
 Check = Callable[[Facts, Claim], Finding]

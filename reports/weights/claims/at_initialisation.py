@@ -17,6 +17,7 @@ from bench.suites.missing_the_mark import (
     Method,
     Network,
 )
+from reports.claims.relations import above, at_least, at_most, not_below, same
 from reports.weights.claims.accuracy import (
     Check,
     against,
@@ -46,7 +47,6 @@ from reports.weights.claims.levels import (
 )
 from reports.weights.claims.orders import beats_somewhere, each_is_first_somewhere, rank_improves, same_order_beyond
 from reports.weights.claims.reaching import full_until, same_reach
-from reports.weights.claims.relations import above, at_least, at_most, not_below, same
 
 CONVOLUTIONAL = (RESNET20, VGG16, RESNET18)
 MAIN = (*CONVOLUTIONAL, RESNET50)

@@ -8,15 +8,15 @@ from scipy.stats import fisher_exact
 
 from bench.cell import Point, level_amount
 from bench.suites.missing_the_mark import Method, Network, ablated
+from reports.claims.estimates import Estimate, SpreadRatio
+from reports.claims.finding import Absent, Comparison, Finding, Outcome, Tested, judged, without_records
+from reports.claims.relations import Relation, Says, above, exactly
 from reports.verdicts import ALPHA, Spread, pooled
 from reports.weights import words
 from reports.weights.claims.accuracy import Check, Compare, comparisons
-from reports.weights.claims.estimates import Estimate, SpreadRatio
 from reports.weights.claims.facts import Facts, place
-from reports.weights.claims.finding import Absent, Comparison, Finding, Outcome, Tested, judged, without_records
 from reports.weights.claims.iterations import at_point, cell, later
 from reports.weights.claims.levels import Levels, matching
-from reports.weights.claims.relations import Relation, Says, above, exactly
 from results.published import Claim
 
 

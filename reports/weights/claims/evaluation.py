@@ -1,23 +1,11 @@
 """Every claim of the paper evaluated on the records of a profile."""
 
-from dataclasses import dataclass
-
 from bench.suites.missing_the_mark import SUITE
+from reports.claims.finding import Evaluated
 from reports.weights.claims.catalogue import CHECKS
 from reports.weights.claims.facts import Facts, clean
-from reports.weights.claims.finding import Finding
 from reports.weights.evidence import Evidence
 from results import published
-from results.published import Claim
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """A claim, and what came of it; ``comparable`` is False where records of another protocol were held against it."""
-
-    claim: Claim
-    finding: Finding
-    comparable: bool
 
 
 def evaluate(evidence: Evidence) -> tuple[Evaluated, ...]:

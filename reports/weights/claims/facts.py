@@ -8,12 +8,12 @@ from functools import cached_property
 from bench.cell import BASE, Cell, level_amount
 from bench.suites import missing_the_mark as suite
 from bench.suites.missing_the_mark import Method, Network
+from reports.claims.estimates import Sample, contrast
+from reports.claims.finding import Absent, Comparison, Tested
+from reports.claims.noise import shared
+from reports.claims.relations import Relation
 from reports.verdicts import Spread
 from reports.weights import words
-from reports.weights.claims.estimates import Sample, contrast
-from reports.weights.claims.finding import Absent, Comparison, Tested
-from reports.weights.claims.noise import shared
-from reports.weights.claims.relations import Relation
 from reports.weights.evidence import Evidence
 from reports.weights.ranges import reach
 from results.record import Record

@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bench.cell import Cell, Point, level_amount
 from bench.suites.missing_the_mark import LTR, Method, Network, ablated, base
+from reports.claims.estimates import Estimate
+from reports.claims.finding import Absent, Comparison, Finding, Outcome, Tested
+from reports.claims.relations import Says, above, at_least, not_above
 from reports.verdicts import ALPHA
 from reports.weights import words
 from reports.weights.claims.accuracy import Check, Compare, comparisons
-from reports.weights.claims.estimates import Estimate
 from reports.weights.claims.facts import Facts
-from reports.weights.claims.finding import Absent, Comparison, Finding, Outcome, Tested
 from reports.weights.claims.iterations import at, at_point, cell, every, iteration
 from reports.weights.claims.levels import highest
 from reports.weights.claims.reaching import on_grid
-from reports.weights.claims.relations import Says, above, at_least, not_above
 from reports.weights.ranges import TOLERANCE
 from results.published import Claim
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from bench.suites.missing_the_mark import HALVES, Method, Network
+from reports.claims.finding import Absent, Tested
+from reports.claims.relations import above, at_most
 from reports.weights import words
 from reports.weights.claims.accuracy import Compare, best
 from reports.weights.claims.facts import Facts
-from reports.weights.claims.finding import Absent, Tested
-from reports.weights.claims.relations import above, at_most
 
 CHANCE = {"cifar10": 10.0, "tiny_imagenet": 0.5}
 """Percent of test images that a network gets right which says the same of all, by data set of Figure 7."""

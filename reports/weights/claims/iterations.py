@@ -5,13 +5,13 @@ from itertools import product
 
 from bench.cell import Cell, Point, level_amount
 from bench.suites.missing_the_mark import Method, Network
+from reports.claims.estimates import correlation
+from reports.claims.finding import Absent, Comparison, Tested
+from reports.claims.relations import Relation, above
 from reports.weights import words
 from reports.weights.claims.accuracy import Compare, Couple, merged
-from reports.weights.claims.estimates import correlation
 from reports.weights.claims.facts import Facts
-from reports.weights.claims.finding import Absent, Comparison, Tested
 from reports.weights.claims.levels import highest
-from reports.weights.claims.relations import Relation, above
 
 Points = Callable[[Network], Sequence[Point]]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from bench.cell import END, Cell
+from reports.claims.finding import Absent
 from reports.weights import words
-from reports.weights.claims.finding import Absent
 from reports.weights.evidence import Evidence
 
 

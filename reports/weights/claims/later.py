@@ -12,6 +12,7 @@ from bench.suites.missing_the_mark import (
     VGG16,
     ablated,
 )
+from reports.claims.relations import above, at_most, same
 from reports.weights.claims.accuracy import Check, over, parts, swapped, under
 from reports.weights.claims.at_initialisation import CONVOLUTIONAL, MAIN
 from reports.weights.claims.behaviour import alike, by_definition
@@ -25,7 +26,6 @@ from reports.weights.claims.iterations import (
     mean_over,
     trend,
 )
-from reports.weights.claims.relations import above, at_most, same
 
 IMPROVING = (MAGNITUDE, SNIP, SYNFLOW)
 _SLIGHT = 1.0

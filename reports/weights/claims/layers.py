@@ -6,14 +6,14 @@ from statistics import fmean
 
 from bench.cell import Cell
 from bench.suites.missing_the_mark import AFTER, EARLY, GRASP, Method, Network
+from reports.claims.estimates import Estimate, contrast
+from reports.claims.finding import Absent, Comparison, Tested
+from reports.claims.relations import Relation, above, at_most
 from reports.verdicts import ALPHA, quantile
 from reports.weights.claims.accuracy import Compare
-from reports.weights.claims.estimates import Estimate, contrast
 from reports.weights.claims.facts import Facts, called, place, together
-from reports.weights.claims.finding import Absent, Comparison, Tested
 from reports.weights.claims.levels import highest
 from reports.weights.claims.masks import cell_of, compared
-from reports.weights.claims.relations import Relation, above, at_most
 from results.record import Layer, Record
 
 

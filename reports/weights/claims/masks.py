@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from bench.cell import Cell, level_amount
 from bench.suites.missing_the_mark import Method, Network
+from reports.claims.estimates import Sample, contrast
+from reports.claims.finding import Absent, Comparison, Tested
+from reports.claims.relations import Relation
 from reports.weights.claims.accuracy import Compare, Couple
-from reports.weights.claims.estimates import Sample, contrast
 from reports.weights.claims.facts import Facts, called, place, together
-from reports.weights.claims.finding import Absent, Comparison, Tested
 from reports.weights.claims.levels import highest
-from reports.weights.claims.relations import Relation
 from results.record import Record
 
 Quantity = Callable[[Record], float]

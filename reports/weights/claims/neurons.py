@@ -5,16 +5,16 @@ from itertools import pairwise, product
 from math import sqrt
 
 from bench.suites.missing_the_mark import EARLY, GRASP, MAGNITUDE, SNIP, SYNFLOW, Method, Network, ablated
+from reports.claims.estimates import Estimate, Sample
+from reports.claims.finding import Absent, Comparison, Finding, Tested, judged
+from reports.claims.relations import above, at_most, equal
 from reports.verdicts import MARGINS, standard_error
 from reports.weights import words
 from reports.weights.claims.accuracy import Check, Compare, Couple, comparisons
-from reports.weights.claims.estimates import Estimate, Sample
 from reports.weights.claims.facts import Facts, called, place
-from reports.weights.claims.finding import Absent, Comparison, Finding, Tested, judged
 from reports.weights.claims.levels import highest
 from reports.weights.claims.masks import between_methods, cell_of, samples
 from reports.weights.claims.printed import Place, of_masks
-from reports.weights.claims.relations import above, at_most, equal
 from results.published import Claim, PublishedNumber
 from results.record import Record
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from bench.profiles import PROFILES
+from reports.claims.relations import RESOLUTION
 from reports.weights import words
 from reports.weights.claims.facts import percent
 from reports.weights.claims.first_point import NEARLY_HALF
 from reports.weights.claims.levels import highest
-from reports.weights.claims.relations import RESOLUTION
 from reports.weights.claims.shortcuts import SIMILAR
 from reports.weights.evidence import Evidence
 from reports.weights.ranges import TOLERANCE

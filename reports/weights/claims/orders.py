@@ -7,13 +7,13 @@ from statistics import fmean
 
 from bench.cell import level_amount
 from bench.suites.missing_the_mark import Method, Network
+from reports.claims.estimates import Estimate, Sample
+from reports.claims.finding import Absent, Comparison, Finding, Tested, judged
+from reports.claims.relations import Relation, Says, above, not_below
 from reports.weights import words
 from reports.weights.claims.accuracy import Check, Compare, best, comparisons, lead, pairs
-from reports.weights.claims.estimates import Estimate, Sample
 from reports.weights.claims.facts import Facts, place
-from reports.weights.claims.finding import Absent, Comparison, Finding, Tested, judged
 from reports.weights.claims.levels import Levels, extreme, matching
-from reports.weights.claims.relations import Relation, Says, above, not_below
 from results.published import Claim
 
 

@@ -13,11 +13,11 @@ from bench.suites.missing_the_mark import (
     SNIP,
     SYNFLOW,
 )
+from reports.claims.relations import above, below, not_above, not_below, same
 from reports.weights.claims.accuracy import Check, against, best, lead, mean_gain, over, pairs, parts, swapped, under
 from reports.weights.claims.at_initialisation import others
 from reports.weights.claims.levels import ablated, but_the_last, every, last_ablated, last_third, lower, one, upper
 from reports.weights.claims.neurons import BY_SHUFFLING, more
-from reports.weights.claims.relations import above, below, not_above, not_below, same
 
 _GAP = 1.0
 """Points that a small fraction of a percent is less than."""

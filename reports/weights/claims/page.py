@@ -1,167 +1,26 @@
-"""The page of claims: how many hold, each with what was measured, and the comparisons behind it."""
+"""The page of the second paper's claims."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-from reports.markdown import BREAK, grid
-from reports.verdicts import Verdict
+from reports.claims import page as shared
 from reports.weights import words
-from reports.weights.claims.evaluation import Evaluated, evaluate
+from reports.weights.claims.evaluation import evaluate
 from reports.weights.claims.facts import clean
-from reports.weights.claims.finding import Comparison, Finding, Outcome
 from reports.weights.claims.lacking import lacking
 from reports.weights.claims.notes import RULES, notes
-from reports.weights.claims.relations import Says
 from reports.weights.evidence import Evidence
-
-_LISTED = 12
-"""Comparisons of one claim that are shown; the others are counted."""
-_SIDES = 4
-_CORE, _OTHER, _PRINTED = "Core claims", "Other claims", "On printed numbers, or by definition of the cells"
-_ORDER = (Says.NO, Says.OPEN, Says.YES)
 
 
 def page(evidence: Evidence) -> str | None:
-    """The page; None where the profile has no cell of this suite.
-
-    A demonstration shows only what its records decide, as the paper's numbers are not to stand beside them.
-    """
+    """How many claims hold, each with what was measured; None where the profile has no cell of this suite."""
     if evidence.profile.weights is None:
         return None
     evidence, left_out = clean(evidence)
-    found = evaluate(evidence)
-    if not evidence.profile.shows_published:
-        found = tuple(each for each in found if each.finding.on_records and each.finding.comparisons)
-    groups = _groups(found)
-    parts = (
-        "# Pruning at initialisation: claims",
-        "What Frankle, Dziugaite, Roy and Carbin (2021) say, evaluated on the records of this profile.",
-        *words.standing(evidence.profile),
-        _summary(groups),
-        *notes(evidence, left_out),
-        *(_decided(title, members, evidence) for title, members in groups.items()),
-        _undecided([each for each in found if each.finding.outcome == Outcome.UNDECIDED], evidence),
-        RULES,
-        _evidence(found),
+    frame = shared.Frame(
+        title="Pruning at initialisation: claims",
+        opening="What Frankle, Dziugaite, Roy and Carbin (2021) say, evaluated on the records of this profile.",
+        standing=tuple(words.standing(evidence.profile)),
+        notes=tuple(notes(evidence, left_out)),
+        rules=RULES,
+        lacking=lambda absent: lacking(absent, evidence),
+        demonstration=not evidence.profile.shows_published,
     )
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _groups(found: Sequence[Evaluated]) -> dict[str, list[Evaluated]]:
-    """By what they rest on, core claims first."""
-    groups: dict[str, list[Evaluated]] = {_CORE: [], _OTHER: [], _PRINTED: []}
-    for each in found:
-        title = (_CORE if each.claim.tier == "core" else _OTHER) if each.finding.on_records else _PRINTED
-        groups[title].append(each)
-    return groups
-
-
-def _summary(groups: Mapping[str, Sequence[Evaluated]]) -> str:
-    if not any(groups.values()):
-        return "Nothing can be compared: a comparison needs two seeds of the same cell, and two cells."
-    rows = []
-    for title, members in groups.items():
-        other = [each for each in members if not each.comparable]
-        rows.append([f"{title}, {Verdict.NOT_COMPARABLE}" if other else title, *_counts(members)])
-    return grid(["", *Outcome, "all"], rows)
-
-
-def _counts(found: Sequence[Evaluated]) -> list[str]:
-    counts = Counter(each.finding.outcome for each in found)
-    return [*(str(counts[outcome]) for outcome in Outcome), str(len(found))]
-
-
-def _decided(title: str, found: Sequence[Evaluated], evidence: Evidence) -> str:
-    found = [each for each in found if each.finding.outcome != Outcome.UNDECIDED]
-    if not found:
-        return ""
-    head = ["claim", "what the paper says", "outcome", "measured", "evidence"]
-    rows = (
-        [_name(each), _says(each), _outcome(each), _measured(each), _rests_on(each.finding, evidence)] for each in found
-    )
-    return f"## {title}\n\n{grid(head, rows)}"
-
-
-def _undecided(found: Sequence[Evaluated], evidence: Evidence) -> str:
-    if not found:
-        return ""
-    rows = ([_name(each), _says(each), _measured(each), _why(each.finding, evidence)] for each in found)
-    head = ["claim", "what the paper says", "measured", "why it is undecided"]
-    return f"## Undecided\n\n{grid(head, rows)}"
-
-
-def _name(each: Evaluated) -> str:
-    name = f"`{each.claim.claim_id}`"
-    return f"[{name}](#{each.claim.claim_id})" if each.finding.comparisons else name
-
-
-def _says(each: Evaluated) -> str:
-    return f"{each.claim.statement} ({each.claim.where})"
-
-
-def _outcome(each: Evaluated) -> str:
-    outcome = f"**{each.finding.outcome}**"
-    lines = [outcome if each.comparable else f"{Verdict.NOT_COMPARABLE}{BREAK}here: {outcome}", each.finding.share]
-    if each.finding.on_print is not None:
-        lines.append(f"the printed numbers: {each.finding.on_print.outcome} {each.finding.on_print.share}")
-    return BREAK.join(line for line in lines if line)
-
-
-def _measured(each: Evaluated) -> str:
-    printed = each.finding.on_print
-    said = [each.finding.measured, f"printed: {printed.measured}" if printed is not None and printed.measured else ""]
-    return BREAK.join(line for line in said if line)
-
-
-def _rests_on(finding: Finding, evidence: Evidence) -> str:
-    """The first of its comparisons, how many more there are, and what is lacking."""
-    made = _sorted(finding.comparisons)
-    lines = [_said(each) for each in made[:1]]
-    if len(made) > 1:
-        lines.append(f"and {len(made) - 1} more")
-    if lacks := lacking(finding.absent, evidence):
-        lines.append(f"lacking: {lacks}")
-    return BREAK.join(lines)
-
-
-def _said(each: Comparison) -> str:
-    return f"{each.what}: {'; '.join(_sides(each))}"
-
-
-def _sides(each: Comparison) -> Iterator[str]:
-    yield from each.sides[:_SIDES]
-    if len(each.sides) > _SIDES:
-        yield f"and {len(each.sides) - _SIDES} more means"
-
-
-def _why(finding: Finding, evidence: Evidence) -> str:
-    reasons = (finding.share, finding.reason, lacking(finding.absent, evidence))
-    return "; ".join(reason for reason in reasons if reason) or "this profile has no such cells"
-
-
-def _evidence(found: Iterable[Evaluated]) -> str:
-    sections = [_comparisons(each) for each in found if each.finding.comparisons]
-    if not sections:
-        return ""
-    said = f"Per claim at most {_LISTED} comparisons, those that show the contrary first."
-    return "\n\n".join(["## Comparisons", said, *sections])
-
-
-def _comparisons(each: Evaluated) -> str:
-    made = _sorted(each.finding.comparisons)
-    head = ["where", "means ± standard deviation (seeds)", "number", "95 % interval", "wanted", "result"]
-    rows = [[one.what, BREAK.join(_sides(one)), *_numbers(one), one.says()] for one in made[:_LISTED]]
-    more = f"\n\nAnd {len(made) - _LISTED} more." if len(made) > _LISTED else ""
-    anchor = f'<a id="{each.claim.claim_id}"></a>'
-    return f"### {anchor}{each.claim.claim_id}\n\nChecked: {each.claim.check}.\n\n{grid(head, rows)}{more}"
-
-
-def _numbers(one: Comparison) -> tuple[str, str, str]:
-    """The number, its interval, and what was wanted of it."""
-    low, high = one.estimate.interval()
-    interval = "" if low == high else f"{low:+.{one.digits}f} to {high:+.{one.digits}f}"
-    return f"{one.estimate.value:+.{one.digits}f}", interval, one.relation.name
-
-
-def _sorted(made: Iterable[Comparison]) -> list[Comparison]:
-    return sorted(made, key=lambda each: _ORDER.index(each.says()))
+    return shared.page(frame, evaluate(evidence))

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
 from bench.suites.missing_the_mark import EARLY, Method, Network, ablated
+from reports.claims.estimates import Estimate, Sample, contrast
+from reports.claims.finding import Absent, Comparison, Finding, Tested, judged
+from reports.claims.relations import Relation, at_most, exactly
 from reports.weights.claims.accuracy import Check, Compare, comparisons
-from reports.weights.claims.estimates import Estimate, Sample, contrast
 from reports.weights.claims.facts import Facts, called, place, together
-from reports.weights.claims.finding import Absent, Comparison, Finding, Tested, judged
 from reports.weights.claims.layers import weights
 from reports.weights.claims.levels import Levels, one
 from reports.weights.claims.masks import cell_of
 from reports.weights.claims.printed import OnPrint, of_masks
-from reports.weights.claims.relations import Relation, at_most, exactly
 from results.published import Claim
 from results.record import Record
 

@@ -7,11 +7,11 @@ from functools import cache
 
 from bench.cell import level_amount
 from bench.suites.missing_the_mark import GRID, SUITE
+from reports.claims.estimates import Estimate
+from reports.claims.finding import Comparison, Finding, judged, without_records
+from reports.claims.relations import Relation, exactly
 from reports.weights.claims.accuracy import Check
-from reports.weights.claims.estimates import Estimate
 from reports.weights.claims.facts import Facts
-from reports.weights.claims.finding import Comparison, Finding, judged, without_records
-from reports.weights.claims.relations import Relation, exactly
 from reports.weights.words import MODELS
 from results import published
 from results.published import Claim, PublishedNumber

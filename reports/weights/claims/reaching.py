@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from bench.cell import level_amount
 from bench.suites.missing_the_mark import Method, Network
+from reports.claims.finding import Absent, Comparison, Finding, Outcome, Tested, combined
+from reports.claims.relations import at_most
 from reports.weights import words
 from reports.weights.claims.accuracy import Check, comparisons, to_base
 from reports.weights.claims.facts import Facts, percent
-from reports.weights.claims.finding import Absent, Comparison, Finding, Outcome, Tested, combined
 from reports.weights.claims.levels import every
-from reports.weights.claims.relations import at_most
 from reports.weights.ranges import TOLERANCE, Reach, reach
 from results.published import Claim
 

@@ -14,11 +14,11 @@ from bench.suites.missing_the_mark import (
     VGG11,
     VGG16,
 )
+from reports.claims.relations import above, between, exactly
 from reports.weights.claims.accuracy import Check, over
 from reports.weights.claims.behaviour import by_definition, diverged, never_measured
 from reports.weights.claims.halved import collapses, overtaken, stays_above_chance
 from reports.weights.claims.printed import differences, printed, quoted, turned
-from reports.weights.claims.relations import above, between, exactly
 
 _WIDE = ("WRN-14-8", "WRN-14-10", "WRN-20-8")
 _VGG19 = next(row.network for row in TABLES if row.network.model == "vgg19")

@@ -14,6 +14,7 @@ from bench.suites.missing_the_mark import (
     SNIP,
     SYNFLOW,
 )
+from reports.claims.relations import above, at_most, below, between
 from reports.weights.claims.accuracy import Check, bounded, over
 from reports.weights.claims.at_initialisation import MAIN
 from reports.weights.claims.layers import early_layers, nearest_to_after, output_spared, rise, uniform
@@ -22,7 +23,6 @@ from reports.weights.claims.masks import between_methods, each_of
 from reports.weights.claims.neurons import BY_SHUFFLING, ORDER, SHUFFLED, more, percentage, printed_order
 from reports.weights.claims.paths import picked, printed, ratio, rounds_alike
 from reports.weights.claims.printed import also_printed
-from reports.weights.claims.relations import above, at_most, below, between
 from reports.weights.claims.shortcuts import emptied, share_of_neurons, shortcuts
 
 RESIDUAL = (RESNET20, RESNET18, RESNET50)

@@ -5,15 +5,15 @@ from math import isqrt
 from statistics import fmean
 
 from bench.suites.missing_the_mark import EARLY, SYNFLOW, Network, ablated
+from reports.claims.estimates import Estimate
+from reports.claims.finding import Absent, Comparison, Tested
+from reports.claims.relations import above, between, exactly, not_above
 from reports.verdicts import MARGINS
 from reports.weights.claims.accuracy import Compare
-from reports.weights.claims.estimates import Estimate
 from reports.weights.claims.facts import Facts, place
-from reports.weights.claims.finding import Absent, Comparison, Tested
 from reports.weights.claims.layers import is_shortcut, names, sparsity
 from reports.weights.claims.levels import highest
 from reports.weights.claims.masks import Quantity, cell_of, samples, single
-from reports.weights.claims.relations import above, between, exactly, not_above
 from results.record import Layer, Record
 
 SIMILAR = MARGINS["neurons_pruned_pct"]

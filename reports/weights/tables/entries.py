@@ -6,11 +6,11 @@ from decimal import Decimal
 
 from bench.cell import Cell
 from bench.suites.missing_the_mark import TABLES, Method, Network, base
+from reports.claims.estimates import Sample
+from reports.claims.finding import Absent
 from reports.verdicts import MARGINS, Judgement, Spread, Verdict, compare, pooled, sharing_a_base
 from reports.weights import words
-from reports.weights.claims.estimates import Sample
 from reports.weights.claims.facts import Facts, called
-from reports.weights.claims.finding import Absent
 from reports.weights.claims.lacking import lacking
 from reports.weights.claims.masks import cell_of
 from reports.weights.claims.neurons import collapsed, is_bound, share

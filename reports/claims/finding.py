@@ -11,9 +11,10 @@ from typing import Literal
 from scipy.stats import binom
 
 from bench.cell import Cell
+from reports.claims.estimates import Estimated
+from reports.claims.relations import Relation, Says
 from reports.verdicts import ALPHA
-from reports.weights.claims.estimates import Estimated
-from reports.weights.claims.relations import Relation, Says
+from results.published import Claim
 
 Strength = Literal["all cells", "most cells", "average", "single value"]
 
@@ -75,6 +76,15 @@ class Finding:
     def absent(self) -> tuple[Absent, ...]:
         """Those that were not."""
         return tuple(each for each in self.tested if isinstance(each, Absent))
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A claim, and what came of it; ``comparable`` is False where records of another protocol were held against it."""
+
+    claim: Claim
+    finding: Finding
+    comparable: bool
 
 
 def judged(strength: Strength, tested: Iterable[Tested], measured: str | None = None) -> Finding:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reports.claims.estimates import Estimated
 from reports.verdicts import ALPHA
-from reports.weights.claims.estimates import Estimated
 
 RESOLUTION = 1.0
 """Points: an interval that reaches further to either side is too wide to show that two accuracies are alike (ours)."""
