@@ -90,7 +90,7 @@ def _decided(title: str, found: Sequence[Evaluated], lacking: Lacking) -> str:
 def _undecided(found: Sequence[Evaluated], lacking: Lacking) -> str:
     if not found:
         return ""
-    rows = ([_name(each), _says(each), _measured(each), _why(each.finding, lacking)] for each in found)
+    rows = ([_name(each), _says(each), _so_far(each), _why(each.finding, lacking)] for each in found)
     head = ["claim", "what the paper says", "measured", "why it is undecided"]
     return f"## Undecided\n\n{grid(head, rows)}"
 
@@ -107,9 +107,17 @@ def _says(each: Evaluated) -> str:
 def _outcome(each: Evaluated) -> str:
     outcome = f"**{each.finding.outcome}**"
     lines = [outcome if each.comparable else f"{Verdict.NOT_COMPARABLE}{BREAK}here: {outcome}", each.finding.share]
-    if each.finding.on_print is not None:
-        lines.append(f"the printed numbers: {each.finding.on_print.outcome} {each.finding.on_print.share}")
-    return BREAK.join(line for line in lines if line)
+    return BREAK.join(line for line in (*lines, on_print(each.finding)) if line)
+
+
+def on_print(finding: Finding) -> str:
+    """The outcome on the paper's own numbers; empty where it prints none."""
+    found = finding.on_print
+    return "" if found is None else f"the printed numbers: {found.outcome} {found.share}"
+
+
+def _so_far(each: Evaluated) -> str:
+    return BREAK.join(line for line in (on_print(each.finding), _measured(each)) if line)
 
 
 def _measured(each: Evaluated) -> str:

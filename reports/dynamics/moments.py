@@ -144,14 +144,14 @@ def _scatter(evidence: Evidence, arrays: Arrays, number: int, model: str, data: 
     moments = [] if seed is None else enumerate(records[seed].dynamics)
     panels = []
     for place, moment in moments:
-        if moment.epoch in _moments_of(evidence):
+        if moment.epoch in shown_epochs(evidence):
             of_seeds = [record.dynamics[place] for record in records.values()]
             panel = _points(place, moment, vectors, of_seeds, kind)
             note = f"{panel.note}\n{_paper(evidence, number, moment)}".strip()
             panels.append(replace(panel, note=note))
     if not panels:
         absent = _absent(evidence, model, data)
-        panels = [Panel(title=f"epoch {epoch}", absent=absent) for epoch in _moments_of(evidence)]
+        panels = [Panel(title=f"epoch {epoch}", absent=absent) for epoch in shown_epochs(evidence)]
     whole = "filters" if kind == "filters" else "weights of the prunable layers"
     shown = "every filter" if kind == "filters" else "a sample of the weights"
     return Drawing(
@@ -169,7 +169,7 @@ def _scatter(evidence: Evidence, arrays: Arrays, number: int, model: str, data: 
     )
 
 
-def _moments_of(evidence: Evidence) -> tuple[int, ...]:
+def shown_epochs(evidence: Evidence) -> tuple[int, ...]:
     """Before training, after a quarter of it and at its end: 0, 40 and 160 in the paper."""
     assert evidence.profile.dynamics is not None
     epochs = evidence.profile.protocol.epochs
@@ -181,7 +181,7 @@ def _paper(evidence: Evidence, number: int, moment: Moment) -> str:
     """``paper 0.85``, where the paper's panel of that moment prints a number that may be shown here."""
     if not evidence.profile.shows_published or (moment.epoch == 0 and not moment.recalibrated):
         return ""
-    panel = "abc"[_moments_of(evidence).index(moment.epoch)]
+    panel = "abc"[shown_epochs(evidence).index(moment.epoch)]
     text = printed_correlations().get((number, panel))
     verdict = "" if evidence.profile.comparable else f", {Verdict.NOT_COMPARABLE}"
     return f"paper {text}{verdict}" if text else ""

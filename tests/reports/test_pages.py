@@ -47,7 +47,7 @@ def test_a_report_has_all_its_pages_and_figures(demo):
     pages = {path.name for path in demo.iterdir()}
     assert pages == {
         "index.md", "index.html", "table1.md", "table2.md", "table3.md",
-        "figures.md", "layers.md", "dynamics.md", "figures",
+        "claims.md", "theory.md", "figures.md", "layers.md", "dynamics.md", "figures",
     }  # fmt: skip
     stems = [f"figure{number:02d}" for number in (4, 7, 10, 22, 25, 28)]  # 1 round; the paper has no figure of 3
     assert {path.name for path in (demo / "figures").iterdir()} == {
@@ -63,7 +63,7 @@ def test_every_page_of_a_demonstration_says_so_and_prints_no_published_number(de
     for page in demo.glob("*.md"):
         text = page.read_text()
         assert "is a demonstration" in text
-        assert "paper " not in text
+        assert not re.search(r"paper[:,]? [\d-]|printed: ", text)
         if page.name != "table3.md":  # differences of our own numbers are as small as those that the paper prints
             assert not printed & set(re.findall(r"\d+\.\d+", text)), page.name
     assert "EQUIVALENT" not in (demo / "table3.md").read_text()
@@ -72,12 +72,12 @@ def test_every_page_of_a_demonstration_says_so_and_prints_no_published_number(de
 def test_links_lead_somewhere(demo):
     for page in demo.glob("*.md"):
         targets = re.findall(r"\]\(([^)]+)\)", page.read_text())
-        assert targets or page.name in ("layers.md", "dynamics.md")  # of which there are no figures
+        assert targets or page.name in ("claims.md", "layers.md", "dynamics.md")  # of which there are no figures
         assert [target for target in targets if not (demo / target).is_file()] == []
     found = _Targets()
     found.feed((demo / "index.html").read_text())
     inner = {link[1:] for link in found.links if link.startswith("#")}
-    assert inner == {"table1", "table2", "table3", "figures", "layers", "dynamics"}
+    assert inner == {"table1", "table2", "table3", "claims", "theory", "figures", "layers", "dynamics"}
     assert inner < found.ids
     assert all(urlparse(link).scheme == "" for link in found.links)  # nothing is fetched from elsewhere
     assert [link for link in found.links if not link.startswith("#") and not (demo / link).is_file()] == []

@@ -1,0 +1,370 @@
+"""Claims about what was measured of networks while they train: Figures 2, 3, 13-15, 21, 31-38, observations 2, 4, 5."""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from statistics import fmean
+
+from bench.suites import gradient_flow as suite
+from reports.claims.estimates import correlation
+from reports.claims.finding import Absent, Finding, Outcome, Tested, combined, judged
+from reports.claims.relations import Relation, above, at_least, below, equal
+from reports.dynamics.moments import TINY, shown_epochs
+from reports.flow.facts import Check, Facts, Measure, place, printed_name
+from results.published import Claim
+from results.record import Moment, Record
+
+REPLICATES = 3
+"""Seeds that printed correlations are means over (appendix G.1)."""
+HIGH = 0.5
+"""A correlation above it is called high, where the paper names no number (ours)."""
+CLOSE = 0.05
+"""Correlations that differ by less are called equal (ours)."""
+ALIKE = 0.9
+"""Share of what two masks prune that they have in common from which on they are called identical (ours)."""
+
+Of = Callable[[Moment], float | None]
+
+MODELS = {"vgg13": "vgg13", "mobilenet": "mobilenet_v1", "resnet56": "resnet56"}
+_READINGS = {
+    "|θ·g|": "filters: sigma_dsigma, taylor",
+    "Σ|θ g|": "filters: sigma_dsigma, loss",
+    "|σ g_σ|": "filters: sigma_dsigma, sigma_g",
+}
+"""Loss preservation of a filter, in three readings."""
+
+
+def moments(record: Record) -> list[Moment]:
+    """Those while it trains, and the one before with statistics of images."""
+    return [each for each in record.dynamics if each.recalibrated or each.epoch > 0]
+
+
+def _later(record: Record) -> list[Moment]:
+    return [each for each in record.dynamics if each.epoch > 0]
+
+
+def pearson(name: str) -> Of:
+    """A correlation of the record, by what is paired."""
+    return lambda moment: moment.correlations[name][0] if name in moment.correlations else None
+
+
+def spearman(name: str) -> Of:
+    """The same of ranks."""
+    return lambda moment: moment.correlations[name][1] if name in moment.correlations else None
+
+
+def _some(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _mean(name: str, of: Of) -> Measure:
+    """In the mean over epochs, of those that have it."""
+
+    def mean(record: Record) -> float | None:
+        found = _some(map(of, _later(record)))
+        return fmean(found) if found else None
+
+    return Measure(f"{name}, mean over epochs", mean)
+
+
+@cache
+def _at(name: str, kind: str, epoch: int) -> Measure:
+    """A correlation at the end of an epoch."""
+
+    def at(record: Record) -> float | None:
+        of = pearson(f"{kind}: {name}")
+        return next((of(each) for each in moments(record) if each.epoch == epoch), None)
+
+    return Measure(f"{kind}: {name} at {epoch}", at)
+
+
+def _everywhere(
+    measures: Iterable[tuple[str, Measure]],
+    relation: Relation,
+    *data: str,
+    printed: float | None = None,
+    digits: int = 2,
+) -> Check:
+    """Each measure of each of the three networks, minus a ``printed`` mean."""
+    measures = tuple(measures)
+
+    def compare(facts: Facts) -> Iterator[Tested]:
+        for name in measured_on(facts, *data):
+            for model in suite.MODELS:
+                setting = facts.measured(model, name)
+                for what, measure in measures:
+                    where = ", ".join(filter(None, (place(setting), what)))
+                    term = [(1.0, setting, measure)]
+                    if printed is None:
+                        yield facts.compare(where, term, relation, digits=digits)
+                    else:
+                        yield facts.compare(
+                            where, term, relation, offset=-printed, replicates=REPLICATES, digits=digits
+                        )
+        yield from _unmeasured(facts, *data)
+
+    return lambda facts, claim: judged(claim.strength, compare(facts))
+
+
+def measured_on(facts: Facts, *data: str) -> tuple[str, ...]:
+    """Those of ``data`` on which the profile measures networks; Tiny-ImageNet has no stand-in, CIFAR-100 has."""
+    dynamics = facts.evidence.profile.dynamics
+    own = () if dynamics is None else dynamics.datasets
+    return tuple(name for name in data if name in own) or (() if data == (TINY,) else own)
+
+
+def _unmeasured(facts: Facts, *data: str) -> Iterator[Absent]:
+    if not measured_on(facts, *data):
+        names = " and ".join(printed_name(name) for name in data)
+        yield Absent(f"networks on {names}", reason=f"not measured in profile {facts.evidence.profile.name}")
+
+
+def _falls(kind: str) -> Measure:
+    """By how much the distance between masks is larger at the first moment than at the last."""
+
+    def fall(record: Record) -> float | None:
+        found = _some(each.distances.get(kind) for each in _later(record))
+        return found[0] - found[-1] if len(found) > 1 else None
+
+    return Measure(f"mask distance of {kind}, first minus last", fall)
+
+
+@cache
+def _with_distance(name: str, kind: str) -> Measure:
+    """Spearman's correlation over epochs of a correlation with the distance between masks."""
+
+    def of(record: Record) -> float | None:
+        pairs = [(pearson(name)(each), each.distances.get(kind)) for each in _later(record)]
+        whole = [(x, y) for x, y in pairs if x is not None and y is not None]
+        return correlation(*zip(*whole, strict=True)).value if len(whole) > 2 else None
+
+    return Measure(f"{name} with mask distance", of)
+
+
+def _rises(*data: str) -> Check:
+    """Figures 2 and 35, in each reading of loss preservation."""
+    parts = {
+        reading: _everywhere([(f"{reading}, over epochs", _with_distance(name, "filters"))], below(), *data)
+        for reading, name in _READINGS.items()
+    }
+
+    def check(facts: Facts, claim: Claim) -> Finding:
+        return combined([(reading, part(facts, claim)) for reading, part in parts.items()])
+
+    return check
+
+
+def _highly(kind: str, *data: str) -> Check:
+    """theta . g and theta . Hg correlate before training, after a quarter of it, and at its end."""
+
+    def check(facts: Facts, claim: Claim) -> Finding:
+        epochs = shown_epochs(facts.evidence) if facts.evidence.profile.dynamics else ()
+        measures = [(f"epoch {epoch}", _at("theta_g, theta_hg", kind, epoch)) for epoch in epochs]
+        return _everywhere(measures, above(HIGH), *data)(facts, claim)
+
+    return check
+
+
+_PANEL = re.compile(
+    r"gf_corr_fig\d+[abc]_(?P<model>[a-z0-9]+?)(?P<tiny>_tin)?_(?P<when>init|e40|e160)(?P<weights>_weights)?"
+)
+_WHEN = {"init": 0, "e40": 1, "e160": 2}
+
+
+def panel(claim_id: str) -> Check:
+    """One printed correlation; the claim's name says of which network, when, and of filters or weights."""
+    found = _PANEL.fullmatch(claim_id)
+    assert found is not None, claim_id
+    model, kind = MODELS[found["model"]], "weights" if found["weights"] else "filters"
+    data = TINY if found["tiny"] else "cifar100"
+
+    def check(facts: Facts, claim: Claim) -> Finding:
+        names = measured_on(facts, data)
+        if not names:
+            return judged(claim.strength, _unmeasured(facts, data))
+        epoch = shown_epochs(facts.evidence)[_WHEN[found["when"]]]
+        printed = claim.value or 0.0
+        relation = equal(CLOSE, rounding=0.5 * 10.0 ** -len(claim.value_text.partition(".")[2]))
+        setting, measure = facts.measured(model, names[0]), _at("theta_g, theta_hg", kind, epoch)
+        what = f"{place(setting)}, {kind}, epoch {epoch}, minus {claim.value_text}"
+        term = [(1.0, setting, measure)]
+        return judged(claim.strength, [facts.compare(what, term, relation, offset=-printed, replicates=REPLICATES)])
+
+    return check
+
+
+def _overlap(record: Record) -> float | None:
+    """1 - Hamming / 2k of what norm and distance prune, in the mean over epochs; k as in the masks' rule."""
+    total = sum(layer.total for layer in record.layers)
+    share = float(suite.amount(str(record.cell["model"]), str(record.cell["dataset"])))
+    pruned = int(share * total) + 1
+    found = _some(each.distances.get("filters: norm, distance") for each in _later(record))
+    return fmean(1 - total * distance / (2 * pruned) for distance in found) if found else None
+
+
+def _effect(score: str, which: int) -> Of:
+    """The logarithm, to base 10, of loss (0) or gradient norm (1) right after pruning."""
+
+    def of(moment: Moment) -> float | None:
+        found = moment.effects.get(score, (None, None))[which]
+        return math.log10(found) if found else None
+
+    return of
+
+
+def _shift(score: str) -> Of:
+    """The logarithm of how far the squared gradient norm is from what it was before pruning."""
+
+    def of(moment: Moment) -> float | None:
+        after, before = (moment.effects.get(name, (None, None))[1] for name in (score, "none"))
+        if after is None or before is None or after == before:
+            return None
+        return math.log10(abs(after**2 - before**2))
+
+    return of
+
+
+def _minus(one: Of, other: Of) -> Of:
+    def of(moment: Moment) -> float | None:
+        first, second = one(moment), other(moment)
+        return None if first is None or second is None else first - second
+
+    return of
+
+
+def _after_pruning(pairs: Iterable[tuple[str, Of]]) -> Check:
+    """A number of each network at every epoch that it is measured at, which has to be above 0."""
+    pairs = tuple(pairs)
+
+    def check(facts: Facts, claim: Claim) -> Finding:
+        dynamics = facts.evidence.profile.dynamics
+        epochs = [] if dynamics is None else [epoch for epoch in dynamics.probes if epoch > 0]
+        measures = [
+            (f"epoch {epoch}, {what}", Measure(f"{what} at {epoch}", _moment(of, epoch)))
+            for epoch in epochs
+            for what, of in pairs
+        ]
+        return _everywhere(measures, above(), *_ALL)(facts, claim)
+
+    return check
+
+
+def _moment(of: Of, epoch: int) -> Callable[[Record], float | None]:
+    return lambda record: next((of(each) for each in _later(record) if each.epoch == epoch), None)
+
+
+_ALL = ("cifar100", TINY)
+
+
+def _early_gradient(moment: Moment) -> float | None:
+    """The logarithm of the mean gradient norm of the first third of layers over that of the last third.
+
+    Of MobileNet pointwise convolutions, of ResNet-56 those in blocks, as in Figure 21.
+    """
+    norms = {
+        name: norm
+        for name, norm in moment.gradient_norms.items()
+        if not name.endswith("shortcut") and not name.startswith("stem")
+    }
+    values = [value for value in norms.values() if value]
+    if len(values) < 3:
+        return None
+    early, late = (fmean(part) for part in _ends(values))
+    return math.log10(early / late)
+
+
+def _ends(values: list[float]) -> tuple[list[float], list[float]]:
+    n = len(values) // 3
+    return values[:n], values[-n:]
+
+
+def _gradient(facts: Facts, *, after_drop: bool) -> Measure:
+    """In the mean over the moments of the first quarter of training, or over those after the first drop of the rate."""
+    protocol = facts.evidence.profile.protocol
+    drop = min((*protocol.lr_drops, protocol.epochs))
+
+    def of(record: Record) -> float | None:
+        found = _some(
+            _early_gradient(each)
+            for each in _later(record)
+            if (each.epoch > drop if after_drop else each.epoch <= protocol.epochs // 4)
+        )
+        return fmean(found) if found else None
+
+    return Measure(
+        "early over late gradient, after the drop" if after_drop else "early over late gradient, at first", of
+    )
+
+
+def _higher_early(facts: Facts, claim: Claim) -> Finding:
+    measure = _gradient(facts, after_drop=False)
+    return _everywhere([("log10 of early over late", measure)], above(), "cifar100")(facts, claim)
+
+
+def _no_order(facts: Facts, claim: Claim) -> Finding:
+    first, after = (_gradient(facts, after_drop=which) for which in (False, True))
+
+    def of(record: Record) -> float | None:
+        one, other = first.of(record), after.of(record)
+        return None if one is None or other is None else abs(other) - abs(one)
+
+    measure = Measure("distance from 1, later minus at first", of)
+    return _everywhere([("|log10 of early over late|, later minus at first", measure)], below(), "cifar100")(
+        facts, claim
+    )
+
+
+def _lost(_facts: Facts, _claim: Claim) -> Finding:
+    reason = "the numbers are lost in print, so there is nothing to compare with"
+    return Finding(outcome=Outcome.UNDECIDED, reason=reason, on_records=False)
+
+
+_PRINTED = (
+    "gf_corr_fig15a_resnet56_init",
+    "gf_corr_fig15b_resnet56_e40",
+    "gf_corr_fig34a_resnet56_init_weights",
+    "gf_corr_fig37a_mobilenet_tin_init",
+    "gf_corr_fig37b_mobilenet_tin_e40",
+    "gf_corr_fig37c_mobilenet_tin_e160",
+    "gf_corr_fig38a_resnet56_tin_init",
+    "gf_corr_fig38b_resnet56_tin_e40",
+)
+_NEXT = _mean("next", spearman("filters: taylor, next norm change"))
+_NORMS = _mean("norm and distance", pearson("filters: norm, distance"))
+_LOSSES = [
+    (f"log10 of the loss, GraSP (T=1) minus {name}", _minus(_effect("grasp_t1", 0), _effect(score, 0)))
+    for score, name in (("abs_grasp", "|GraSP|"), ("loss", "loss"), ("magnitude", "magnitude"))
+]
+_SHIFTS = [
+    ("log10 of the change of ||g||², GraSP (T=1) minus |GraSP|", _minus(_shift("grasp_t1"), _shift("abs_grasp"))),
+    ("log10 of ||g|| after GraSP (T=1) over before", _minus(_effect("grasp_t1", 1), _effect("none", 1))),
+]
+
+CHECKS: dict[str, Check] = {
+    "gf_l2_vs_dist_init_correlation": _everywhere(
+        [("mean over epochs, minus 0.994", _NORMS)], equal(CLOSE, rounding=0.0005), "cifar100", printed=0.994, digits=3
+    ),
+    "gf_l2_and_dist_init_prune_same": _everywhere(
+        [("mean over epochs", Measure("overlap", _overlap))], at_least(ALIKE), "cifar100"
+    ),
+    "gf_obs2_loss_removes_slowest_params": _everywhere([("mean over epochs", _NEXT)], above(HIGH), *_ALL),
+    "gf_fig2_mask_distance_falls": _everywhere(
+        [("first minus last", _falls("filters"))], above(), "cifar100", digits=3
+    ),
+    "gf_fig2_corr_rises_as_mask_distance_falls": _rises("cifar100"),
+    "gf_fig31_unstructured_corr_rises": _everywhere(
+        [("over epochs", _with_distance("weights: theta_dtheta, loss", "weights"))], below(), "cifar100"
+    ),
+    "gf_fig35_tinyimagenet_corr_rises": _rises(TINY),
+    **{name: panel(name) for name in _PRINTED},
+    "gf_corr_missing_panels": _lost,
+    "gf_hg_g_highly_correlated_filters": _highly("filters", "cifar100"),
+    "gf_hg_g_highly_correlated_weights": _highly("weights", "cifar100"),
+    "gf_hg_g_highly_correlated_tinyimagenet": _highly("filters", TINY),
+    "gf_obs4_grasp_increases_loss": _after_pruning(_LOSSES),
+    "gf_obs5_abs_grasp_preserves_gradnorm": _after_pruning(_SHIFTS),
+    "gf_grad_norm_higher_in_early_layers": _higher_early,
+    "gf_grad_norm_no_order_after_lr_drop": _no_order,
+}
+"""By claim, as in results/published/claims.csv."""
