@@ -41,7 +41,7 @@ def registry_root(pytestconfig: pytest.Config) -> Path:
 @pytest.fixture(scope="session")
 def pixels(pytestconfig: pytest.Config, size: Size, device: str) -> Images:
     """Enough for a round of training and for a score."""
-    number = max(size.images[device.partition(":")[0]], size.score_images)
+    number = max(size.images[device.partition(":")[0]], size.score_images, size.product_images)
     found = images(plugin.request(pytestconfig).data_root, number)
     return Images(found.split.to(device), found.name)
 

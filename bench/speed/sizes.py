@@ -14,6 +14,7 @@ class Size:
     batch: int  # images in a step
     width: str  # multiplier of every channel count
     score_images: int
+    product_images: int  # of Hessian products, the paper's 2,560 where it is measured
     rounds: int  # of training, scores and reports
     quick_rounds: int  # of what takes milliseconds
     records: Mapping[str, int]  # in the registries few and many
@@ -28,6 +29,7 @@ FULL = Size(
     batch=128,
     width="1",
     score_images=640,
+    product_images=2560,
     rounds=5,
     quick_rounds=25,
     records={"few": 400, "many": 4000},
@@ -41,6 +43,7 @@ TINY = Size(
     batch=16,
     width="0.25",
     score_images=20,
+    product_images=20,
     rounds=2,
     quick_rounds=2,
     records={"few": 2, "many": 3},

@@ -33,6 +33,7 @@ ONE_OF_EACH = {
     "test_networks_at_once[vgg13-pruned-2]": {"released", "resident", "engine", "at once"},
     "test_networks_on_a_stack[16]": {"engine", "stack"},
     "test_score[loss-resnet56]": {"textbook", "filter_scores"},
+    "test_product[resnet56]": {"textbook", "a pass per class", "filter_scores"},
     "test_mask_and_surgery[vgg13]": {"textbook", "global_mask + shrink"},
     "test_registry_load[few]": {"json.loads", "Registry.records"},
     "test_report": {"python -m reports"},
@@ -65,7 +66,16 @@ def start_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[s
 def ran(tmp_path_factory):
     """A run of one benchmark of each group, without real data: what it printed, and the file it wrote."""
     folder = tmp_path_factory.mktemp("speed")
-    chosen = "vgg13-pruned-fp32 or vgg13-pruned-2 or stack[16] or loss-resnet56 or surgery[vgg13] or few or test_report"
+    groups = (
+        "vgg13-pruned-fp32",
+        "vgg13-pruned-2",
+        "stack[16]",
+        "loss-resnet56",
+        "test_product",
+        "surgery[vgg13]",
+        "few",
+    )
+    chosen = " or ".join((*groups, "test_report"))
     options = ["--device=cpu", "--speed-size=tiny", "--speed-rounds=1", f"--benchmark-json={folder / 'speed.json'}"]
     done = start_pytest(folder, "-m", "speed", "-k", chosen, *options)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -77,7 +87,7 @@ def test_every_group_runs_and_says_what_it_measured(ran):
     rows = table.read(file)
     assert {name: set(row.seconds) for name, row in rows.items()} == ONE_OF_EACH
     assert table.markdown(rows) in output
-    assert "7 passed" in output
+    assert "8 passed" in output
     for row in rows.values():
         assert (row.n, row.size, row.environment.device, row.environment.threads) == (1, "tiny", "cpu", 1)
         baselines = set(row.seconds) - {row.subject}

@@ -1,0 +1,81 @@
+"""Seconds of theta . Hg of all filters on the paper's sample, against double backward as it is fastest."""
+
+import copy
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.speed.competitors import defaults
+from bench.speed.images import Images
+from bench.speed.networks import network, settle_norms
+from bench.speed.race import Race, Work, seconds
+from bench.speed.sizes import Size
+from bench.speed.textbook_scores import TEXTBOOK, Sample
+from pruning import scores, training
+from pruning.data import Split
+from pruning.scores import Batch
+from pruning.training import Recipe
+
+pytestmark = [pytest.mark.speed, pytest.mark.filterwarnings("default")]
+
+CHUNKS = (32, 64, 128, 256)
+"""Images of one pass that the textbook's way is tried with, in PyTorch's layout and in the engine's.
+
+In float32: in float64 it takes longer, and products with a Hessian lose their sign to less.
+"""
+
+SCORE = "grasp_t1"
+
+
+@pytest.mark.parametrize("model", ["resnet56"])
+def test_product(model: str, race: Race, pixels: Images, size: Size) -> None:
+    """The fastest of the textbook's ways on a tenth of the images is timed on all of them."""
+    split = pixels.split.first(size.product_images)
+    net = network(model, "dense", size.width).to(race.device)
+    settle_norms(net, training.inputs(net, split.first(size.batch), torch.arange(size.batch), Recipe(), None))
+    placed = training.place(copy.deepcopy(net), race.device)
+    nets = {"NCHW": net, "the engine's": copy.deepcopy(placed)}
+    few = split.first(max(1, size.product_images // 10))
+    tried = {
+        (chunk, layout): seconds(_textbook(nets[layout], few, chunk), race.device)
+        for chunk, layout in product(CHUNKS, nets)
+    }
+    chunk, layout = min(tried, key=lambda way: tried[way])
+    ours = list(_batches(placed, split, _chunks(split, size.batch)))
+    race.run(
+        {
+            "textbook": _textbook(nets[layout], split, chunk),
+            "a pass per class": _textbook(nets[layout], split, None),
+        },
+        ("filter_scores", lambda: scores.filter_scores(SCORE, placed, ours)),
+        rounds=size.rounds,
+        group="Hessian product",
+        setup={"model": model, "images": len(split), "textbook's chunk": chunk, "textbook's layout": layout},
+    )
+
+
+def _textbook(net: nn.Module, split: Split, chunk: int | None) -> Work:
+    """Double backward over ``split`` in chunks; without one class by class, as released code goes."""
+    parts = _chunks(split, chunk) if chunk else [split.labels.eq(label).nonzero()[:, 0] for label in _classes(split)]
+    sample = Sample(list(scores.filter_layers(net)), list(_batches(net, split, parts)), {})
+
+    def work() -> object:
+        with defaults():
+            return TEXTBOOK[SCORE](net, sample)
+
+    return work
+
+
+def _classes(split: Split) -> list[int]:
+    return [int(label) for label in split.labels.unique()]
+
+
+def _chunks(split: Split, size: int) -> list[Tensor]:
+    return list(torch.arange(len(split), device=split.images.device).split(size))
+
+
+def _batches(net: nn.Module, split: Split, parts: list[Tensor]) -> Iterator[Batch]:
+    return (training.inputs(net, split, part, Recipe(), None) for part in parts)
