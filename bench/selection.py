@@ -15,8 +15,8 @@ from bench.scores import EVERY, Choice
 class Selection:
     """A profile and what narrows it down; an empty tuple narrows nothing.
 
-    ``rounds`` and score names leave base cells in, since pruned accuracy is read against them. ``patterns`` are cell
-    ids, or shell patterns of them.
+    ``rounds`` and names of scores that prune leave base cells in, since pruned accuracy is read against them.
+    ``patterns`` are cell ids, or shell patterns of them.
     """
 
     profile: Profile
@@ -70,8 +70,11 @@ class Selection:
         )
 
     def _admits_score(self, score: str) -> bool:
-        names = self.scores.names
-        return names is None or score == BASE or score in names or score in self.scores.references
+        """Of base cells too, where a score is named that prunes: it is read against them."""
+        names, references = self.scores.names, self.scores.references
+        if names is None or score in names or score in references:
+            return True
+        return score == BASE and bool(references or set(names) - set(UNPRUNED))
 
 
 def _check_pattern(pattern: str, grid: Sequence[Cell], profile: str) -> None:

@@ -13,9 +13,14 @@ def ids(**filters):
 
 
 def test_what_prunes_nothing_is_never_a_score_to_prune_by():
-    """Dynamics are measured on one data set of a profile; on another only the base cells are left."""
-    chosen = Selection(profile=get("mini"), datasets=("cifar10",), scores=parse_scores(["dynamics"])).cells()
-    assert {cell.score for cell in chosen} == {"base"}
+    """Dynamics are measured on one data set of a profile, and need no base; on another data set there are none."""
+    scores = parse_scores(["dynamics"])
+    chosen = Selection(profile=get("mini"), scores=scores).cells()
+    assert {(cell.score, cell.dataset) for cell in chosen} == {("dynamics", "cifar100")}
+    with pytest.raises(ValueError, match=r"^these filters leave no cell of profile mini$"):
+        Selection(profile=get("mini"), datasets=("cifar10",), scores=scores).cells()
+    both = Selection(profile=get("mini"), scores=parse_scores(["dynamics", "loss"])).cells()
+    assert {cell.score for cell in both} == {"base", "dynamics", "loss"}
 
 
 def test_nothing_said_is_the_whole_profile():
