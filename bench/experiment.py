@@ -30,6 +30,7 @@ from bench.weight_pruning import alter, sparsify
 from pruning.capture import lane as lane
 from pruning.steps import Turns, finished
 from results.record import Costs, Curve, DataFacts, Environment, Record, Status, finite
+from results.registry import side_file_name
 
 Keep = Callable[[str, bytes], object]
 """Where the side files of a record go: name, content."""
@@ -237,7 +238,7 @@ class Run:
         if not state.arrays:
             return []
         content = probing.side_file(state)
-        called = probing.file_name(name, content)
+        called = side_file_name(name, content, "npz")
         self.keep(called, content)
         return [called]
 

@@ -1,6 +1,5 @@
 """Measuring a network while it trains, without touching the run (PROTOCOLS A.8)."""
 
-import hashlib
 import io
 from collections.abc import Mapping
 from typing import Any
@@ -71,11 +70,6 @@ def side_file(state: State) -> bytes:
     arrays: dict[str, Any] = {name: values.numpy() for name, values in sorted(state.arrays.items())}
     np.savez_compressed(whole, **arrays)
     return whole.getvalue()
-
-
-def file_name(key: str, content: bytes) -> str:
-    """What a side file is called: it changes with its content, so that a record never points at another's."""
-    return f"{key}.{hashlib.sha256(content).hexdigest()[:8]}.npz"
 
 
 def _add(

@@ -1,5 +1,6 @@
 """The registry: one JSON file per record, in folders named after what was measured."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,20 @@ Outcome = Literal["new", "superseded", "unchanged"]
 
 _COMPONENT = re.compile(r"[a-z0-9_-][a-z0-9_.-]*")  # no leading dot: such files are hidden, and "." is a folder
 _LONGEST = 200  # leaves room in a file name's 255 bytes for the endings that set files apart
+
+
+_DIGEST = re.compile(r".*\.([0-9a-f]{8})\.[a-z]+")
+
+
+def side_file_name(key: str, content: bytes, ending: str) -> str:
+    """What a side file is called: it changes with its content, so that a record never points at another's."""
+    return f"{key}.{hashlib.sha256(content).hexdigest()[:8]}.{ending}"
+
+
+def _is_named(name: str, content: bytes) -> bool:
+    """Whether a name that ends in a digest, as :func:`side_file_name` gives it, is that of ``content``."""
+    found = _DIGEST.fullmatch(name)
+    return found is None or found[1] == hashlib.sha256(content).hexdigest()[:8]
 
 
 def default_root() -> Path:
@@ -88,12 +103,14 @@ class Registry:
         return path.read_bytes() if path.is_file() else None
 
     def look_for_side_files(self, records: Iterable[Record]) -> None:
-        """Add to ``problems`` what ``records`` name and is not there. Raises OSError."""
+        """Add to ``problems`` what ``records`` name and is not there, or not what its name says. Raises OSError."""
         for record in records:
             for name in record.side_files:
-                if self.side_file(record, name) is None:
+                content = self.side_file(record, name)
+                if content is None or not _is_named(name, content):
                     path = self.path(record.profile, record.cell, record.key)
-                    self._report(path, f"its side file {name} is not there")
+                    state = "is not there" if content is None else "is damaged: its content is not what its name says"
+                    self._report(path, f"its side file {name} {state}")
 
     def records(self, profile: str | None = None) -> list[Record]:
         """Every readable record, of one profile or of all, sorted by key; the files that are not go to ``problems``."""

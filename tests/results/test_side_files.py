@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from results import bundle
-from results.registry import Registry
+from results.registry import Registry, side_file_name
 
 CONTENT = bytes(range(256)) * 3
 
@@ -60,6 +60,18 @@ def test_one_that_is_lost_is_named_and_left_out_of_bundles(beside, tmp_path):
     assert problem.reason == "its side file one.npz is not there"
     bundle.export(registry, tmp_path / "all.jsonl")
     assert list(bundle.read(tmp_path / "all.jsonl")[0].files) == ["two.npz"]
+
+
+def test_one_that_is_not_what_its_name_says_is_damaged(tmp_path, make_record):
+    registry, content = Registry(tmp_path / "runs"), CONTENT
+    name = side_file_name("some-key", content, "npz")
+    record = make_record(side_files=[name])
+    assert name != side_file_name("some-key", content + b"x", "npz")
+    for there, problems in ((content, []), (content[:-1], [f"its side file {name} is damaged"])):
+        registry.keep(record.profile, record.cell, name, there)
+        registry.put(record)
+        registry.look_for_side_files(registry.records())
+        assert [each.reason.partition(":")[0] for each in registry.problems] == problems
 
 
 def test_a_damaged_line_of_a_file_rejects_that_line_alone(beside, tmp_path):
