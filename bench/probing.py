@@ -13,7 +13,8 @@ from bench.run_state import State
 from bench.suites import gradient_flow
 from bench.trial import Trial
 from pruning import data, dynamics, training
-from pruning.dynamics import Measured, theory
+from pruning.dynamics import Measured
+from pruning.dynamics.laws import laws
 from pruning.scores import Batch
 from results.record import Law, Moment, finite
 
@@ -109,11 +110,13 @@ def _add(
 
 
 def _laws(trial: Trial, net: Any, sample: list[Batch]) -> list[Law]:
-    images, labels = sample[0]
-    batches = list(zip(images[: 2 * _THEORY_IMAGES].chunk(2), labels[: 2 * _THEORY_IMAGES].chunk(2), strict=True))
+    """On a few images of the sample, spread over its classes."""
+    images, labels = (torch.cat(parts) for parts in zip(*sample, strict=True))
+    places = torch.arange(2 * _THEORY_IMAGES, device=labels.device) * len(labels) // (2 * _THEORY_IMAGES)
+    batches = [(images[part], labels[part]) for part in (places[0::2], places[1::2])]
     return [
         Law(name=law.name, smooth=law.smooth, step=law.step, numbers={k: finite(v) for k, v in law.numbers.items()})
-        for law in theory.laws(net, batches, temperature=trial.protocol.temperature)
+        for law in laws(net, batches, temperature=trial.protocol.temperature)
     ]
 
 

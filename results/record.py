@@ -61,11 +61,11 @@ class MaskFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Law(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What theory predicts beside what was measured at one step size (``pruning.dynamics.theory.Law``)."""
+    """What theory predicts beside what was measured at one step size (``pruning.dynamics.laws.Law``)."""
 
     name: str
-    smooth: bool  # with softplus in place of ReLU
-    step: float  # learning rate, or batch norm's eps
+    smooth: bool  # softplus for ReLU, mean for maximum
+    step: float  # learning rate in units of ||g|| / ||Hg||, or batch norm's eps
     numbers: dict[str, float | None]
 
 
@@ -79,7 +79,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     epoch: int
     recalibrated: bool = False  # whether batch norm's statistics were estimated anew for it
     correlations: dict[str, tuple[float | None, float | None, int]]
-    distances: dict[str, float]  # between the masks of this epoch and the one before
+    distances: dict[str, float]  # between masks: of this epoch and the one before, and by norm and by distance
     gradient_norms: dict[str, float | None]  # by layer
     effects: dict[str, tuple[float | None, float | None]]
     laws: list[Law] = []  # of the first moment with statistics of its own, and of the last

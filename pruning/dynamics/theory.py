@@ -2,12 +2,13 @@
 
 Theta are all parameters, theta_p those of a filter; g and H gradient and Hessian of the mean cross-entropy of
 logits / temperature over a sample. Everything is computed in double precision on a copy: as steps shrink, what is
-measured should come to be what is predicted. That takes a loss as smooth as the equations suppose. A step takes some
-ReLUs through their kink, and what such kinks add to the curvature, of which autograd's Hessian knows nothing, does not
-shrink with the step; :class:`Smooth` is a network without.
+measured should come to be what is predicted. That takes a loss as smooth as the equations suppose: a step takes some
+units through the kink of ReLU or maximum, and what kinks add to the curvature, of which autograd's Hessian knows
+nothing, does not shrink with the step, until it is so small that no unit crosses its own. :class:`Smooth` has none.
 """
 
 import copy
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -17,7 +18,6 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from pruning.dynamics.calibration import recalibrated
 from pruning.scores import Batch
 from pruning.scores.gradients import hessian_product, mean_loss
 from pruning.scores.guard import untouched
@@ -50,6 +50,11 @@ class Bound(NamedTuple):
     distance: float  # ||Theta(T) - Theta(0)||^2 / T
     decrease: float  # L(0) - L(T)
 
+    @property
+    def excess(self) -> float:
+        """By how much the distance is more than the decrease, as a share of the latter's size; negative for less."""
+        return (self.distance - self.decrease) / abs(self.decrease) if self.decrease else math.inf
+
 
 class GradientFlow:
     """A network at one moment, batch norm by its running statistics, and what gradient flow says of it.
@@ -75,8 +80,9 @@ class GradientFlow:
         """Of each filter, how ||theta_p||^2 changes in a step of gradient descent, per rate; -2 theta_p . g (eq. 9)."""
         moved = _moved(self._own, self._slope, rate)
         predicted = [-2 * (self._own[name] * self._slope[name]).flatten(1).sum(1) for name in self._filters]
-        squares = [[of[name].flatten(1).pow(2).sum(1) for name in self._filters] for of in (self._own, moved)]
-        return Pair(torch.cat(predicted), (torch.cat(squares[1]) - torch.cat(squares[0])) / rate)
+        pairs = [(self._own[name].flatten(1), moved[name].flatten(1)) for name in self._filters]
+        growth = [((after - before) * (after + before)).sum(1) for before, after in pairs]
+        return Pair(torch.cat(predicted), torch.cat(growth) / rate)
 
     def expected_norm_change(self, rate: float) -> Pair:
         """The same of all parameters, in the mean over steps that each see one batch, as SGD's do (eq. 15).
@@ -116,6 +122,12 @@ class GradientFlow:
             return mean_loss(self._net, batches or self._batches, self._temperature)
 
     @cached_property
+    def time(self) -> float:
+        """||g|| / ||Hg||, in which the gradient becomes another: what a step is small beside. 1 where Hg is 0."""
+        slope, product = (float(_dot(of, of)) for of in (self._slope, self._product))
+        return math.sqrt(slope / product) if product else 1.0
+
+    @cached_property
     def _slopes(self) -> list[Numbers]:
         return [self._at(self._own, [batch])[1] for batch in self._batches]
 
@@ -126,7 +138,10 @@ class GradientFlow:
 
 
 class Smooth(nn.Module):
-    """``model`` with softplus in place of ReLU, log(1 + exp(sharpness x)) / sharpness; it shares its parameters."""
+    """``model`` with softplus, log(1 + exp(sharpness x)) / sharpness, for ReLU, and mean for maximum in pooling.
+
+    It shares the parameters of ``model``.
+    """
 
     def __init__(self, model: nn.Module, sharpness: float = 5.0) -> None:
         super().__init__()
@@ -134,12 +149,12 @@ class Smooth(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """What ``model`` makes of images [N, C, H, W]."""
-        with _Softplus(self.sharpness):
+        with _WithoutKinks(self.sharpness):
             return self.model(x)  # type: ignore[no-any-return]
 
 
-class _Softplus(TorchFunctionMode):
-    """Inside, every ReLU is a softplus."""
+class _WithoutKinks(TorchFunctionMode):
+    """Inside, functions with kinks have smooth ones in their place."""
 
     def __init__(self, sharpness: float) -> None:
         super().__init__()
@@ -148,10 +163,28 @@ class _Softplus(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in _RELUS:
             return F.softplus(args[0], beta=self._sharpness)
+        if func in _MAXIMA:
+            return _mean_pool(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
 
 
 _RELUS = {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
+_MAXIMA = {F.max_pool2d, torch.max_pool2d}
+
+
+def _mean_pool(
+    x: Tensor,
+    kernel_size: int,
+    stride: int | None = None,
+    padding: int = 0,
+    dilation: int = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor:
+    """Takes what ``F.max_pool2d`` takes. Raises NotImplementedError for what a mean does not have."""
+    if dilation != 1 or return_indices:
+        raise NotImplementedError("a mean over windows has neither dilation nor indices")
+    return F.avg_pool2d(x, kernel_size, stride, padding, ceil_mode)
 
 
 class Invariance(NamedTuple):
@@ -183,77 +216,6 @@ def scale_invariance(
     first = [(a * b).sum(1).abs() / (a.norm(dim=1) * b.norm(dim=1)) for a, b in zip(theta, g, strict=True)]
     second = [((a * b).sum(1) + c).abs() / c for a, b, c in zip(theta, hg, squares, strict=True)]
     return Invariance(torch.cat(first), torch.cat(second), torch.cat(squares).sqrt())
-
-
-RATES = (1e-3, 1e-4, 1e-5)
-"""Of single steps, for eq. 9, 12 and 15."""
-
-PATHS = ((4e-3, 2), (2e-3, 4), (1e-3, 8))
-"""Rates and numbers of steps that take as long, for eq. 7."""
-
-EPS = (None, 1e-30)
-"""Of batch norm: its own, and as good as none."""
-
-_FIRES = 1e-6
-"""A filter whose gradient is so much smaller than the largest fires for no image, and is left out."""
-
-
-class Law(NamedTuple):
-    """What became of one law at one step size.
-
-    ``numbers`` are, of norm_change (eq. 9), expected_norm_change (15) and norm_acceleration (12), ratio and error of
-    the :class:`Pair`; of distance_bound (7) the largest excess of distance over decrease, as a share of the decrease,
-    and at the end the ratio of the two; of scale_invariance, of the filters that fire, median and largest of both.
-    """
-
-    name: str
-    smooth: bool
-    step: float  # learning rate, or batch norm's eps
-    numbers: dict[str, float]
-
-
-def laws(model: nn.Module, batches: Sequence[Batch], *, temperature: float = 1.0) -> Iterator[Law]:
-    """What theory predicts of ``model`` as it is, and of the same with softplus for ReLU, beside what small steps do.
-
-    The smooth network has the statistics of ``batches``, and for scale invariance they are one batch. Takes about 60
-    forward and backward passes in double precision, so a few images will do: the laws hold for any sample.
-
-    Raises:
-        ValueError: there is no image, or no convolution, or batches are of different sizes.
-    """
-    double = _doubles(batches)
-    yield from _flow_laws(model, double, temperature, smooth=False)
-    yield from _flow_laws(recalibrated(Smooth(_double(model)), double), double, temperature, smooth=True)
-    whole = [(torch.cat([images for images, _ in double]), torch.cat([labels for _, labels in double]))]
-    for eps in EPS:
-        found = scale_invariance(model, whole, eps=eps, temperature=temperature)
-        yield Law("scale_invariance", False, _eps(model) if eps is None else eps, _numbers(found))
-
-
-def _flow_laws(model: nn.Module, batches: Sequence[Batch], temperature: float, *, smooth: bool) -> Iterator[Law]:
-    flow = GradientFlow(model, batches, temperature=temperature)
-    for name in ("norm_change", "expected_norm_change", "norm_acceleration"):
-        for rate in RATES:
-            pair: Pair = getattr(flow, name)(rate)
-            yield Law(name, smooth, rate, {"ratio": pair.ratio, "error": pair.error})
-    for rate, steps in PATHS:
-        bounds = list(flow.distance_bound(rate, steps))
-        excess = max((bound.distance - bound.decrease) / abs(bound.decrease) for bound in bounds)
-        end = bounds[-1].distance / bounds[-1].decrease
-        yield Law("distance_bound", smooth, rate, {"excess": excess, "ratio": end})
-
-
-def _numbers(found: Invariance) -> dict[str, float]:
-    fires = found.slope > _FIRES * found.slope.max()
-    return {
-        f"{kind} {which}": float(of(values[fires]))
-        for which, values in (("first", found.first), ("second", found.second))
-        for kind, of in (("median", torch.median), ("largest", torch.max))
-    }
-
-
-def _eps(model: nn.Module) -> float:
-    return max(module.eps for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm))
 
 
 def _double(model: nn.Module) -> nn.Module:
