@@ -12,8 +12,7 @@ from reports import figures, markdown, overview
 from reports.curves import FIGURES, FigureData, figure_data
 from reports.dynamics import pages as dynamics
 from reports.evidence import Evidence, gather
-from reports.flow import page as claims
-from reports.flow import theory
+from reports.flow import pages as flow
 from reports.places import linker
 from reports.prices import prices
 from reports.provenance import problems
@@ -26,8 +25,6 @@ TITLES = {
     "table1": "Table 1",
     "table2": "Table 2",
     "table3": "Table 3",
-    "claims": "Claims of the paper",
-    "theory": theory.TITLE,
     "figures": "Figures 1, 4-12 and 22-30: accuracy while training",
 }
 
@@ -77,12 +74,11 @@ def _first_suite(evidence: Evidence, registry: Registry, folder: Path, more: Map
     costs = prices(evidence)
     views = tables(evidence, Context(linker(registry, folder), costs))
     command = overview.missing_command(evidence.profile.name)
-    links = {title: f"{name}.md" for name, title in (TITLES | dynamics.TITLES).items()}
+    links = {title: f"{name}.md" for name, title in (TITLES | flow.TITLES | dynamics.TITLES).items()}
     return {
         "index": overview.page(evidence, views, costs, registry, {**links, **more}),
         **{f"table{view.number}": markdown.page(view, command) for view in views},
-        "claims": claims.page(evidence),
-        "theory": theory.page(evidence),
+        **flow.pages(evidence),
         "figures": _figures(evidence),
         **dynamics.pages(evidence, registry),
     }

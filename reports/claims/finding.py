@@ -1,12 +1,12 @@
 """What came of a claim: an outcome, and the comparisons that it rests on."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from statistics import fmean
-from typing import Literal
+from typing import Literal, TypeVar
 
 from scipy.stats import binom
 
@@ -15,6 +15,7 @@ from reports.claims.estimates import Estimated
 from reports.claims.relations import Relation, Says
 from reports.verdicts import ALPHA
 from results.published import Claim
+from results.record import Record
 
 Strength = Literal["all cells", "most cells", "average", "single value"]
 
@@ -180,6 +181,26 @@ def combined(parts: Sequence[tuple[str, Finding]]) -> Finding:
         measured="; ".join(measured),
         tested=tuple(each for _, found in parts for each in found.tested),
     )
+
+
+def evaluated(claims: Iterable[Claim], check: Callable[[Claim], Finding], *, comparable: bool) -> tuple[Evaluated, ...]:
+    """Claims in their order, core claims first, each with what came of it."""
+    ordered = sorted(claims, key=lambda claim: claim.tier != "core")
+    found = ((claim, check(claim)) for claim in ordered)
+    return tuple(Evaluated(claim, finding, comparable or not finding.on_records) for claim, finding in found)
+
+
+K = TypeVar("K")
+
+
+def committed(records: Mapping[K, Mapping[int, Record]]) -> tuple[dict[K, Mapping[int, Record]], int]:
+    """``records`` by seed without runs made by source that is not committed, and how many those are."""
+    kept: dict[K, Mapping[int, Record]] = {
+        cell: {seed: record for seed, record in seeds.items() if record.environment.dirty is not True}
+        for cell, seeds in records.items()
+    }
+    left_out = sum(len(seeds) for seeds in records.values()) - sum(len(seeds) for seeds in kept.values())
+    return kept, left_out
 
 
 def without_records(found: Finding) -> Finding:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.claims.finding import Absent, Comparison, Evaluated, Finding, Outcome
 from reports.claims.relations import Says
@@ -34,9 +34,10 @@ class Frame:
 
 
 def page(frame: Frame, found: Sequence[Evaluated]) -> str:
-    """The page; a demonstration shows only what its records decide."""
+    """The page; a demonstration shows only what its records say."""
     if frame.demonstration:
-        found = tuple(each for each in found if each.finding.on_records and each.finding.comparisons)
+        shown = (each for each in found if each.finding.on_records and each.finding.comparisons)
+        found = tuple(replace(each, finding=replace(each.finding, on_print=None)) for each in shown)
     groups = _groups(found)
     parts = (
         f"# {frame.title}",

@@ -122,6 +122,19 @@ def equal(margin: float, rounding: float = 0.0) -> Relation:
     return Relation(f"within {margin:g} of 0", says)
 
 
+def within(margin: float) -> Relation:
+    """Two one-sided tests: the 90 % interval lies within the margin; the contrary where the 95 % one lies beyond."""
+
+    def says(found: Estimated, alpha: float) -> Says:
+        low, high = found.interval(2 * alpha)
+        if low > -margin and high < margin:
+            return Says.YES
+        low, high = found.interval(alpha)
+        return Says.NO if low > margin or high < -margin else Says.OPEN
+
+    return Relation(f"within {margin:g} of 0", says)
+
+
 def exactly(value: float) -> Relation:
     """An exact number is ``value``."""
 

@@ -26,12 +26,10 @@ class Choice:
     settings: tuple[Setting, ...]
     highest: bool
 
-    def chosen(self, means: Means) -> Setting | None:
-        """None where one of them has no mean."""
-        found = {each: means(each) for each in self.settings}
-        if None in found.values():
-            return None
-        return (max if self.highest else min)(self.settings, key=lambda each: found[each] or 0.0)
+    def chosen(self, means: Means) -> Setting:
+        """All of them have a mean."""
+        found = {each: mean for each in self.settings if (mean := means(each)) is not None}
+        return (max if self.highest else min)(found, key=lambda each: found[each])
 
 
 @dataclass(frozen=True)
@@ -45,14 +43,11 @@ class Contrast:
 
     def settled(self, means: Means) -> Sequence[Weighted] | Absent:
         """Its terms, once it is known which cells are best and worst."""
-        found: list[Weighted] = []
-        for factor, each in self.terms:
-            setting = each.chosen(means) if isinstance(each, Choice) else each
-            if setting is None:
-                assert isinstance(each, Choice)
-                return Absent(self.what, tuple(one.cell(0) for one in each.settings if means(one) is None))
-            found.append((factor, setting))
-        return found
+        candidates = [each.settings if isinstance(each, Choice) else (each,) for _, each in self.terms]
+        lacking = [setting for settings in candidates for setting in settings if means(setting) is None]
+        if lacking:
+            return Absent(self.what, tuple(setting.cell(0) for setting in lacking))
+        return [(factor, each.chosen(means) if isinstance(each, Choice) else each) for factor, each in self.terms]
 
 
 Claimed = Callable[[Sequence[str]], Iterable[Contrast]]
@@ -87,7 +82,7 @@ def accuracies(claimed: Claimed, *tables: str, data: Sequence[str] = DATASETS) -
     """All comparisons of a claim, on records, and on printed numbers of ``tables`` where these are named."""
 
     def check(facts: Facts, claim: Claim) -> Finding:
-        here = facts.datasets(*data)
+        here = facts.datasets(*data, stand_in=claim.strength != "single value")
         found = judged(claim.strength, [on_records(facts, each) for each in claimed(here)])
         if not tables:
             return found
@@ -110,7 +105,7 @@ def _printed(one: Contrast, tables: Sequence[str]) -> Comparison | None:
     """The same of printed numbers; None where one of them is not printed."""
     numbers = printed(*tables)
     terms = one.settled(numbers.get)
-    if isinstance(terms, Absent) or any(setting not in numbers for _, setting in terms):
+    if isinstance(terms, Absent):
         return None
     value = sum(factor * numbers[setting] for factor, setting in terms) + one.offset
     said = tuple(dict.fromkeys(f"{called(setting)} {numbers[setting]:.2f}" for _, setting in terms))

@@ -8,10 +8,11 @@ from functools import cached_property
 from bench.cell import BASE, DYNAMICS
 from bench.suites import gradient_flow as suite
 from reports.claims.estimates import Estimate, Sample, contrast
-from reports.claims.finding import Absent, Comparison, Finding, Tested
+from reports.claims.finding import Absent, Comparison, Finding, Tested, combined, committed
 from reports.claims.noise import shared
 from reports.claims.relations import Relation
-from reports.evidence import Evidence, Setting, accuracy
+from reports.dynamics.moments import printed_name
+from reports.evidence import PRINTED_SCORES, Evidence, Setting, accuracy
 from reports.quantity import kind_of
 from reports.verdicts import Spread
 from results.published import Claim
@@ -23,7 +24,7 @@ LEAST = 2
 
 @dataclass(frozen=True)
 class Measure:
-    """A number that a record has, or None; ``name`` tells measures apart."""
+    """A number that a record has, or None."""
 
     name: str
     of: Callable[[Record], float | None]
@@ -47,10 +48,13 @@ class Facts:
         which = self.evidence.profile.headline
         return Measure(f"{which} accuracy", lambda record: accuracy(record, which))
 
-    def datasets(self, *paper: str) -> tuple[str, ...]:
-        """Those of ``paper`` that the profile prunes on; where it has none, all of its own stand in for them."""
+    def datasets(self, *paper: str, stand_in: bool = True) -> tuple[str, ...]:
+        """Those of ``paper`` that the profile prunes on; where it has none, all of its own may stand in for them.
+
+        Not for a claim that quotes a number, which is of one data set.
+        """
         own = self.evidence.profile.datasets
-        return tuple(name for name in paper if name in own) or own
+        return tuple(name for name in paper if name in own) or (own if stand_in else paper)
 
     def values(self, setting: Setting, measure: Measure) -> dict[int, float]:
         """``measure`` of every run of ``setting`` that is done and has it, by seed."""
@@ -65,7 +69,7 @@ class Facts:
 
     def sample(self, setting: Setting, measure: Measure) -> Sample | None:
         """None where fewer than two runs have a value, or one diverged: the rest is a selection."""
-        group = (measure, setting.model, setting.dataset, kind_of(setting))
+        group = (measure, setting.model, setting.dataset, _kind(setting))
         values = self._values(group).get(setting, ())
         broken = any(record.status == "diverged" for record in self.evidence.seeds(setting).values())
         if len(values) < LEAST or broken:
@@ -118,10 +122,10 @@ class Facts:
         return {}
 
     def _values(self, group: _Group) -> dict[Setting, tuple[float, ...]]:
-        """Those of a class of methods vary alike, as in the tables' verdicts."""
+        """Those of a class of the paper's methods vary alike, as for the tables' verdicts; others are by themselves."""
         if group not in self._known:
             measure, *place = group
-            alike = [each for each in self.evidence.records if [each.model, each.dataset, kind_of(each)] == place]
+            alike = [each for each in self.evidence.records if [each.model, each.dataset, _kind(each)] == place]
             values = {each: tuple(self.values(each, measure).values()) for each in alike}
             self._known[group] = {setting: found for setting, found in values.items() if found}
         return self._known[group]
@@ -131,7 +135,20 @@ class Facts:
         return {}
 
 
+def _kind(setting: Setting) -> str:
+    return kind_of(setting) if setting.score in (*PRINTED_SCORES, BASE) else setting.score
+
+
 Check = Callable[[Facts, Claim], Finding]
+
+
+def parts(checks: Mapping[str, Check]) -> Check:
+    """A claim of several parts, each with its name."""
+
+    def check(facts: Facts, claim: Claim) -> Finding:
+        return combined([(name, each(facts, claim)) for name, each in checks.items()])
+
+    return check
 
 
 def exact(what: str, said: str, value: float, relation: Relation, digits: int = 2) -> Comparison:
@@ -141,11 +158,7 @@ def exact(what: str, said: str, value: float, relation: Relation, digits: int = 
 
 def clean(evidence: Evidence) -> tuple[Evidence, int]:
     """``evidence`` without runs made by source that is not committed, and how many those are."""
-    kept: dict[Setting, Mapping[int, Record]] = {
-        setting: {seed: record for seed, record in seeds.items() if record.environment.dirty is not True}
-        for setting, seeds in evidence.records.items()
-    }
-    left_out = sum(len(seeds) for seeds in evidence.records.values()) - sum(len(seeds) for seeds in kept.values())
+    kept, left_out = committed(evidence.records)
     return replace(evidence, records=kept), left_out
 
 
@@ -160,11 +173,6 @@ def called(setting: Setting) -> str:
 def place(setting: Setting) -> str:
     """``VGG-13, CIFAR-10``."""
     return f"{suite.PRINTED_NAMES[setting.model]}, {printed_name(setting.dataset)}"
-
-
-def printed_name(dataset: str) -> str:
-    """As the paper calls it."""
-    return {"tiny_imagenet": "Tiny-ImageNet"}.get(dataset) or suite.PRINTED_NAMES.get(dataset, dataset)
 
 
 def in_rounds(what: str, rounds: int | None) -> str:

@@ -1,21 +1,22 @@
 """Claims about gradient flow itself, which small steps either follow or do not: eq. 7, 9, 12 and 15."""
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bench.cell import DYNAMICS
 from reports.claims.finding import Absent, Finding, Tested, combined, judged
-from reports.claims.relations import Relation, at_most, between
+from reports.claims.relations import at_most
 from reports.flow.facts import Check, Facts, exact, place
 from results.published import Claim
 from results.record import Law
 
 NEAR = 0.01
-"""Of a ratio of 1, at the smallest step (ours)."""
+"""The relative error of an identity has to fall below it as steps shrink (ours)."""
 HALF = 0.5
 """What goes beyond a bound has to fall below this share of itself as steps become a quarter (ours)."""
 
-NETWORKS = {False: "as it is", True: "with softplus for ReLU"}
+NETWORKS = {False: "as it is", True: "without kinks"}
 
 
 @dataclass(frozen=True)
@@ -50,58 +51,69 @@ def _size(law: Law) -> float:
 Compare = Callable[[Seen], Iterable[Tested]]
 
 
-def _both(name: str, compare: Compare) -> Check:
-    """A law of networks as they are, and of the same made smooth."""
+def _both(name: str, compares: Mapping[str, Compare]) -> Check:
+    """A law, in one part or several, of networks as they are, and of the same without kinks."""
 
     def check(facts: Facts, claim: Claim) -> Finding:
         found = {which: list(seen(facts, name, smooth=which)) for which in NETWORKS}
         if not any(found.values()):
-            settings = [
-                facts.measured(cell.model, cell.dataset) for cell in facts.evidence.cells() if cell.score == DYNAMICS
-            ]
-            cells = tuple(dict.fromkeys(setting.cell(0) for setting in settings))
+            planned = (cell for cell in facts.evidence.cells() if cell.score == DYNAMICS)
+            cells = tuple(dict.fromkeys(facts.measured(cell.model, cell.dataset).cell(0) for cell in planned))
             absent = Absent("networks", cells) if cells else Absent("networks", reason="the profile measures none")
             return judged(claim.strength, [absent])
-        parts = [
-            (said, judged(claim.strength, [one for each in found[which] for one in compare(each)]))
-            for which, said in NETWORKS.items()
-        ]
-        return combined(parts)
+        return combined(
+            [
+                (", ".join(filter(None, (said, part))), judged(claim.strength, _all(found[which], compare)))
+                for which, said in NETWORKS.items()
+                for part, compare in compares.items()
+            ]
+        )
 
     return check
 
 
+def _all(found: Iterable[Seen], compare: Compare) -> list[Tested]:
+    return [one for each in found for one in compare(each)]
+
+
 def _identity(factor: float) -> Compare:
-    """At the smallest step the factor is the printed one."""
+    """The relative error becomes small as steps do; where they are so small that digits run out, it may grow again."""
 
     def compare(each: Seen) -> Iterator[Tested]:
-        ratio, small, large = each.number("ratio"), each.number("error"), each.number("error", 0)
-        if ratio is not None and small is not None and large is not None:
-            near = abs(factor) * NEAR
-            relation = between(factor - near, factor + near, f"{factor:g} ± {near:g}")
-            said = f"error {small:.1e} at rate {each.laws[-1].step:g}, {large:.1e} at {each.laws[0].step:g}"
-            yield exact(each.where, said, factor * ratio, relation, digits=4)
+        errors = {law.step: law.numbers.get("error") for law in each.laws}
+        known = {step: error for step, error in errors.items() if error is not None}
+        if known:
+            step = min(known, key=lambda step: known[step])
+            ratio = next(law.numbers.get("ratio") for law in each.laws if law.step == step)
+            said = f"error {known[max(known)]:.1e} at step {max(known):g}, least at {step:g}"
+            if ratio is not None:
+                said += f": factor {factor * ratio:.5g}"
+            yield exact(each.where, said, known[step], at_most(NEAR), digits=5)
 
     return compare
 
 
-def _bound(each: Seen) -> Iterator[Tested]:
-    """At the end of the path distance is at most decrease, and what is beyond on the way goes as steps shrink."""
-    end, first, last = each.number("ratio"), each.number("excess", 0), each.number("excess")
-    if end is not None:
-        said = f"rate {each.laws[-1].step:g}"
-        yield exact(f"{each.where}, distance over decrease at the end", said, end, at_most(1.0), digits=3)
-    if first is not None and last is not None and first > 0:
-        said = f"beyond by {first:.1e} at rate {each.laws[0].step:g}, by {last:.1e} at {each.laws[-1].step:g}"
-        yield exact(f"{each.where}, what is beyond, in small steps over large", said, last / first, _VANISHES, digits=3)
+def _end(each: Seen) -> Iterator[Tested]:
+    """At the end of the path distance is no more than decrease, in the limit of small steps (extrapolated linearly)."""
+    coarse, fine = each.number("end", -2), each.number("end")
+    if coarse is not None and fine is not None:
+        said = f"at the end {coarse:+.3f} at step {each.laws[-2].step:g}, {fine:+.3f} at {each.laws[-1].step:g}"
+        yield exact(each.where, said, 2 * fine - coarse, at_most(0.0), digits=3)
 
 
-_VANISHES: Relation = at_most(HALF)
+def _way(each: Seen) -> Iterator[Tested]:
+    """What is beyond on the way, if anything is, goes as steps shrink."""
+    first, last = each.number("most", 0), each.number("most")
+    if first is not None and last is not None:
+        said = f"at most {first:+.3f} at step {each.laws[0].step:g}, {last:+.3f} at {each.laws[-1].step:g}"
+        share = max(last, 0.0) / first if first > 0 else (math.inf if last > 0 else 0.0)
+        yield exact(each.where, said, share, at_most(HALF), digits=3)
+
 
 CHECKS: dict[str, Check] = {
-    "gf_dist_init_bounds_loss_drop": _both("distance_bound", _bound),
-    "gf_obs2_norm_derivative_identity": _both("norm_change", _identity(2.0)),
-    "gf_sgd_expected_norm_change": _both("expected_norm_change", _identity(-2.0)),
-    "gf_second_derivative_identity": _both("norm_acceleration", _identity(2.0)),
+    "gf_dist_init_bounds_loss_drop": _both("distance_bound", {"at the end": _end, "on the way": _way}),
+    "gf_obs2_norm_derivative_identity": _both("norm_change", {"": _identity(2.0)}),
+    "gf_sgd_expected_norm_change": _both("expected_norm_change", {"": _identity(-2.0)}),
+    "gf_second_derivative_identity": _both("norm_acceleration", {"": _identity(2.0)}),
 }
 """By claim, as in results/published/claims.csv."""

@@ -1,35 +1,27 @@
 """The page of the gradient-flow paper's claims."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from reports.claims import page as shared
-from reports.evidence import Evidence
-from reports.flow import curves, laws, training
-from reports.flow.catalogue import evaluate
-from reports.flow.facts import clean, lacking
+from reports.claims.finding import Evaluated
+from reports.flow import curves, laws, layers, training
+from reports.flow.facts import Facts, lacking
 from reports.tables import purpose_notes
 
 
-def page(evidence: Evidence) -> str:
-    """How many claims hold, each with what was measured."""
-    evidence, left_out = clean(evidence)
+def page(facts: Facts, found: Sequence[Evaluated], left_out: int) -> str:
+    """How many claims hold, each with what was measured; ``left_out`` runs came from source that is not committed."""
+    evidence = facts.evidence
     frame = shared.Frame(
         title="Gradient flow: claims",
         opening="What Lubana and Dick (2021) say, evaluated on the records of this profile.",
         standing=tuple(purpose_notes(evidence.profile)),
-        notes=(f"{left_out} runs are left out, as they were made by source that is not committed.",)
-        if left_out
-        else (),
+        notes=(f"{left_out} runs are left out, as they were made by source that is not committed.",) * (left_out > 0),
         rules=RULES,
         lacking=lambda absent: lacking(absent, evidence),
         demonstration=not evidence.profile.shows_published,
     )
-    return shared.page(frame, evaluate(evidence))
-
-
-def _notes(left_out: int) -> Iterator[str]:
-    if left_out:
-        yield f"{left_out} runs are left out, as they were made by source that is not committed."
+    return shared.page(frame, found)
 
 
 RULES = "\n\n".join(
@@ -44,13 +36,20 @@ RULES = "\n\n".join(
         "are, the outcome is that of the others, and what is missing is named. A claim of several parts holds where "
         "all of them do and fails where none does. Of comparisons for no lower or within noise, as many may fail as "
         "chance explains in 95 of 100 claims.",
-        f"Ours, as the paper names no number: a correlation is high above {training.HIGH:g}; correlations are equal "
-        f"within {training.CLOSE:g}; masks are identical where they have {training.ALIKE:g} of what they prune in "
-        f"common; accuracy rises alike within {curves.MARGIN:g} point; a share of parameters is met within 1 point; a "
-        f"law holds where its factor is met within {100 * laws.NEAR:g} % at the smallest step, and what goes beyond a "
-        f"bound falls below {laws.HALF:g} of itself as steps become a quarter. Convergence is the mean accuracy over "
-        "epochs after the last round of pruning and before the learning rate drops. Moments of training are those of "
-        "the figures: before it, with batch norm's statistics of training images; after a quarter of it; at its end.",
+        f"Ours, as the paper names no number: a correlation is high above {training.HIGH:g}, and equals a printed one "
+        f"where their Fisher transforms are within {training.CLOSE:g}; masks are identical where more than "
+        f"{100 * training.ALIKE:g} % of what they prune is pruned by both; accuracy rises alike within "
+        f"{curves.MARGIN:g} point; early layers are only slightly favoured below {layers.SLIGHT:g} percentage points; "
+        f"a share of parameters is met within {layers.PARAMETERS:g}; the relative error of an identity falls below "
+        f"{100 * laws.NEAR:g} % as steps shrink, and what goes beyond a bound below {laws.HALF:g} of itself as they "
+        "become a quarter. *Within* takes two one-sided tests. Printed correlations are means over three seeds and are "
+        "taken to vary like ours.",
+        "Convergence is the mean accuracy over the epochs after the last round of pruning and before the learning rate "
+        "drops. Figures 3, 13-15 and 32-38 are of three moments: before training, with batch norm's statistics of "
+        "training images; after a quarter of it; at its end. Observations 4 and 5 are means over all epochs at whose "
+        "end a network was measured. Early gradients are those of the first quarter of training, later ones those "
+        "after the first drop. Early and late layers are the first and the last third, without the stem of ResNet-56, "
+        "which is never pruned. Scores that a profile does not run by itself, as magnitude_l1, run with `--score`.",
     )
 )
 """A section of the page."""

@@ -6,8 +6,7 @@ from statistics import median
 from bench.suites import gradient_flow as suite
 from reports.claims.finding import Evaluated, Outcome
 from reports.evidence import Evidence
-from reports.flow.catalogue import evaluate
-from reports.flow.facts import Facts, clean, lacking
+from reports.flow.facts import Facts, lacking
 from reports.flow.laws import NETWORKS, Seen, seen
 from reports.markdown import BREAK, grid
 from reports.tables import purpose_notes
@@ -23,22 +22,21 @@ _LAWS = {
     ),
     "expected_norm_change": (
         "Eq. 15: so does that of all parameters under SGD, in the mean over mini-batches",
-        "The same relative error, of the mean over steps that each see one mini-batch.",
+        "The same relative error, of the mean over steps that each see one of two mini-batches.",
     ),
     "norm_acceleration": (
         "Eq. 12: its second derivative is 2 (‖g‖² + Θ·Hg)",
-        "Relative error of the second difference over two steps, per learning rate squared. What ReLU's kinks add to "
-        "the curvature is not in H, which autograd takes where the network is smooth, and does not go as steps shrink: "
-        "with softplus in place of ReLU it does.",
+        "Relative error of the second difference over two steps, per learning rate squared. What kinks add to the "
+        "curvature is not in H, which autograd takes where the network is smooth, and does not go as steps shrink, "
+        "until they are so small that no unit crosses its kink.",
     ),
 }
 """Laws with one error, and what is said of them."""
 
 
-def page(evidence: Evidence) -> str:
+def page(facts: Facts, found: Sequence[Evaluated]) -> str:
     """Laws with their errors by step size, scale invariance, and the observations with what records say of them."""
-    evidence, _ = clean(evidence)
-    facts = Facts(evidence)
+    evidence = facts.evidence
     parts = [
         f"# {TITLE}",
         *purpose_notes(evidence.profile),
@@ -46,32 +44,34 @@ def page(evidence: Evidence) -> str:
         *(_law(facts, name) for name in _LAWS),
         _bound(facts),
         _invariance(facts),
-        *_observations(evaluate(evidence), evidence),
+        *_observations(found, evidence),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 _INTRODUCTION = (
     "Laws are checked in double precision on eight training images, in every run that is measured, before training "
-    "(with batch norm's statistics of training images) and at its end: on the network as it is, and on the same with "
-    "softplus in place of ReLU. Numbers are medians over runs and moments, with the range. How claims are judged, and "
-    "every comparison behind them: [claims of the paper](claims.md)."
+    "(with batch norm's statistics of training images) and at its end: on the network as it is, and on the same "
+    "without kinks, with softplus for ReLU and mean for maximum, and batch norm's statistics of the eight images. That "
+    "is another function than the one that was trained. Steps are learning rates in units of ‖g‖ / ‖Hg‖, the time in "
+    "which the gradient becomes another. Numbers are medians over runs and moments, with the range. How claims are "
+    "judged, and every comparison behind them: [claims of the paper](claims.md)."
 )
 
 
 def _law(facts: Facts, name: str) -> str:
     title, said = _LAWS[name]
-    return "\n\n".join([f"## {title}", said, _table(facts, name, "error", "learning rate")])
+    return "\n\n".join([f"## {title}", said, _table(facts, name, "error", "step")])
 
 
 def _bound(facts: Facts) -> str:
     said = (
-        "Along steps of gradient descent, ‖Θ(T) - Θ(0)‖² / T over L(0) - L(T): by how much it exceeds 1 at most, which "
-        "has to go as steps shrink, and what it is at the end of the path."
+        "Along steps of gradient descent, ‖Θ(T) - Θ(0)‖² / T minus L(0) - L(T), as a share of the latter: the most "
+        "on the way, where steps that are not infinitely small go beyond 0, and what it is at the end of the path."
     )
     tables = (
-        _table(facts, "distance_bound", "excess", "at most beyond 1; learning rate"),
-        _table(facts, "distance_bound", "ratio", "at the end; learning rate"),
+        _table(facts, "distance_bound", "most", "most on the way; step"),
+        _table(facts, "distance_bound", "end", "at the end; step"),
     )
     title = "## Eq. 7: the squared distance from initialisation, by time, is at most the decrease of the loss"
     return "\n\n".join([title, said, *tables])
@@ -125,7 +125,7 @@ def _spread(values: Iterable[float | None]) -> str:
 
 
 OBSERVATIONS = {
-    "Observation 1: the larger the magnitude of parameters, the smaller the model's loss soon is": (
+    "Observation 1: the larger the magnitude of parameters, the smaller the loss; kept ones make it fall faster": (
         "gf_obs1_kept_magnitude_speeds_loss",
         "gf_magnitude_converges_faster_than_loss",
         "gf_dist_init_bounds_loss_drop",

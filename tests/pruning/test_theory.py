@@ -114,7 +114,7 @@ def test_kinks_curve_what_the_hessian_calls_straight(name: str) -> None:
     kinked, smooth = (
         [found["norm_acceleration", which, step]["error"] for step in laws.STEPS] for which in (False, True)
     )
-    assert kinked[2] > 0.02 > 5 * smooth[2]  # the smallest step may be too small for any unit to cross its kink
+    assert kinked[2] > 5 * smooth[2]  # the smallest step may be too small for any unit to cross its kink
     assert smooth[-1] < 0.2 * smooth[-2] < 0.1 * smooth[0]
     for which, law in product((False, True), ("norm_change", "expected_norm_change")):  # of first order, kinks are none
         errors = [found[law, which, step]["error"] for step in laws.STEPS]

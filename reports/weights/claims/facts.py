@@ -9,7 +9,7 @@ from bench.cell import BASE, Cell, level_amount
 from bench.suites import missing_the_mark as suite
 from bench.suites.missing_the_mark import Method, Network
 from reports.claims.estimates import Sample, contrast
-from reports.claims.finding import Absent, Comparison, Tested
+from reports.claims.finding import Absent, Comparison, Tested, committed
 from reports.claims.noise import shared
 from reports.claims.relations import Relation
 from reports.verdicts import Spread
@@ -111,11 +111,7 @@ class Facts:
 
 def clean(evidence: Evidence) -> tuple[Evidence, int]:
     """``evidence`` without runs made by source that is not committed, and how many those are."""
-    kept: dict[Cell, Mapping[int, Record]] = {
-        cell: {seed: record for seed, record in seeds.items() if record.environment.dirty is not True}
-        for cell, seeds in evidence.records.items()
-    }
-    left_out = sum(len(seeds) for seeds in evidence.records.values()) - sum(len(seeds) for seeds in kept.values())
+    kept, left_out = committed(evidence.records)
     return replace(evidence, records=kept), left_out
 
 

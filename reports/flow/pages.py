@@ -1,0 +1,17 @@
+"""The pages of claims and of theory."""
+
+from reports.evidence import Evidence
+from reports.flow import page as claims
+from reports.flow import theory
+from reports.flow.catalogue import evaluate
+from reports.flow.facts import Facts, clean
+
+TITLES = {"claims": "Claims of the paper", "theory": theory.TITLE}
+
+
+def pages(evidence: Evidence) -> dict[str, str]:
+    """The Markdown of both by name. Runs made by source that is not committed are left out."""
+    kept, left_out = clean(evidence)
+    facts = Facts(kept)
+    found = evaluate(facts)
+    return {"claims": claims.page(facts, found, left_out), "theory": theory.page(facts, found)}
