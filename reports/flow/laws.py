@@ -1,11 +1,11 @@
 """Claims about gradient flow itself, which small steps either follow or do not: eq. 7, 9, 12 and 15."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.cell import DYNAMICS
-from reports.claims.finding import Absent, Finding, Tested, combined, judged
+from reports.claims.finding import Absent, Comparison, Finding, combined, judged
 from reports.claims.relations import at_most
 from reports.flow.facts import Check, Facts, exact, place
 from results.published import Claim
@@ -48,11 +48,15 @@ def _size(law: Law) -> float:
     return -law.step
 
 
-Compare = Callable[[Seen], Iterable[Tested]]
+Compare = Callable[[Seen], Iterable[Comparison]]
+Measured = Callable[[Sequence[Comparison]], str]
 
 
-def _both(name: str, compares: Mapping[str, Compare]) -> Check:
-    """A law, in one part or several, of networks as they are, and of the same without kinks."""
+def _both(name: str, compares: Mapping[str, Compare], measured: Measured | None = None) -> Check:
+    """A law, in one part or several, of networks as they are, and of the same without kinks.
+
+    ``measured`` words what was measured, where numbers are too small to be given with decimals.
+    """
 
     def check(facts: Facts, claim: Claim) -> Finding:
         found = {which: list(seen(facts, name, smooth=which)) for which in NETWORKS}
@@ -63,7 +67,7 @@ def _both(name: str, compares: Mapping[str, Compare]) -> Check:
             return judged(claim.strength, [absent])
         return combined(
             [
-                (", ".join(filter(None, (said, part))), judged(claim.strength, _all(found[which], compare)))
+                (", ".join(filter(None, (said, part))), _judged(claim, _all(found[which], compare), measured))
                 for which, said in NETWORKS.items()
                 for part, compare in compares.items()
             ]
@@ -72,14 +76,23 @@ def _both(name: str, compares: Mapping[str, Compare]) -> Check:
     return check
 
 
-def _all(found: Iterable[Seen], compare: Compare) -> list[Tested]:
+def _judged(claim: Claim, tested: list[Comparison], measured: Measured | None) -> Finding:
+    return judged(claim.strength, tested, measured(tested) if measured and tested else None)
+
+
+def _errors(tested: Sequence[Comparison]) -> str:
+    least, most = (of(each.estimate.value for each in tested) for of in (min, max))
+    return f"relative error {least:.1e} to {most:.1e} at the step where it is least"
+
+
+def _all(found: Iterable[Seen], compare: Compare) -> list[Comparison]:
     return [one for each in found for one in compare(each)]
 
 
 def _identity(factor: float) -> Compare:
     """The relative error becomes small as steps do; where they are so small that digits run out, it may grow again."""
 
-    def compare(each: Seen) -> Iterator[Tested]:
+    def compare(each: Seen) -> Iterator[Comparison]:
         errors = {law.step: law.numbers.get("error") for law in each.laws}
         known = {step: error for step, error in errors.items() if error is not None}
         if known:
@@ -93,7 +106,7 @@ def _identity(factor: float) -> Compare:
     return compare
 
 
-def _end(each: Seen) -> Iterator[Tested]:
+def _end(each: Seen) -> Iterator[Comparison]:
     """At the end of the path distance is no more than decrease, in the limit of small steps (extrapolated linearly)."""
     coarse, fine = each.number("end", -2), each.number("end")
     if coarse is not None and fine is not None:
@@ -101,7 +114,7 @@ def _end(each: Seen) -> Iterator[Tested]:
         yield exact(each.where, said, 2 * fine - coarse, at_most(0.0), digits=3)
 
 
-def _way(each: Seen) -> Iterator[Tested]:
+def _way(each: Seen) -> Iterator[Comparison]:
     """What is beyond on the way, if anything is, goes as steps shrink."""
     first, last = each.number("most", 0), each.number("most")
     if first is not None and last is not None:
@@ -112,8 +125,8 @@ def _way(each: Seen) -> Iterator[Tested]:
 
 CHECKS: dict[str, Check] = {
     "gf_dist_init_bounds_loss_drop": _both("distance_bound", {"at the end": _end, "on the way": _way}),
-    "gf_obs2_norm_derivative_identity": _both("norm_change", {"": _identity(2.0)}),
-    "gf_sgd_expected_norm_change": _both("expected_norm_change", {"": _identity(-2.0)}),
-    "gf_second_derivative_identity": _both("norm_acceleration", {"": _identity(2.0)}),
+    "gf_obs2_norm_derivative_identity": _both("norm_change", {"": _identity(2.0)}, _errors),
+    "gf_sgd_expected_norm_change": _both("expected_norm_change", {"": _identity(-2.0)}, _errors),
+    "gf_second_derivative_identity": _both("norm_acceleration", {"": _identity(2.0)}, _errors),
 }
 """By claim, as in results/published/claims.csv."""
