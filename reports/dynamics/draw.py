@@ -30,8 +30,8 @@ def draw(drawing: Drawing, profile: Profile) -> "Figure":
     for axis in axes[len(drawing.panels) :]:
         axis.set_axis_off()
     _legend(figure, drawing)
-    if not profile.comparable:
-        figure.suptitle(f"profile {profile.name}: not comparable with the paper", fontsize=8, color="0.4")
+    standing = "" if profile.comparable else f"profile {profile.name}: not comparable with the paper"
+    figure.suptitle("; ".join(filter(None, (drawing.title, standing))), fontsize=8, color="0.4")
     return figure
 
 

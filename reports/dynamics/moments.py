@@ -193,7 +193,7 @@ def _points(
     x, y = (vectors.get(f"{place}.{kind}.{name}") for name in ("theta_g", "theta_hg"))
     found = [value for each in seeds if (value := _pearson(each, f"{kind}: theta_g, theta_hg")) is not None]
     spread = f" ± {stdev(found):.2f}" if len(found) > 1 else ""
-    said = f"r = {fmean(found):.2f}{spread} ({len(found)})" if found else ""
+    said = f"r = {fmean(found):.2f}{spread} ({len(found)})".replace("-0.00", "0.00") if found else ""
     dots = tuple(zip(map(float, x), map(float, y), strict=True)) if x is not None and y is not None else ()
     title = f"epoch {moment.epoch}"
     if moment.epoch == 0:
