@@ -14,7 +14,7 @@ from pruning.scores import Batch
 STEPS = (1e-1, 1e-2, 1e-3, 1e-4)
 """Of eq. 9, 12 and 15: learning rates in units of :attr:`GradientFlow.time`."""
 
-PATHS = ((0.2, 3), (0.1, 6), (0.05, 12))
+PATHS = ((0.2, 3), (0.1, 6))
 """Of eq. 7: such learning rates, and numbers of steps that take as long together."""
 
 LIMIT = 1e-30
@@ -42,7 +42,7 @@ def laws(model: nn.Module, batches: Sequence[Batch], *, temperature: float = 1.0
     """Every law on ``model`` as it is, and those of gradient flow on the same made :class:`Smooth`.
 
     The smooth network has the statistics of ``batches``; it is another function than the one that was trained. For
-    scale invariance, which takes batch norm, ``batches`` are one batch. Takes about 70 forward and backward passes in
+    scale invariance, which takes batch norm, ``batches`` are one batch. Takes about 45 forward and backward passes in
     double precision, so a few images will do: the laws hold for any sample.
 
     Raises:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from pruning.scores import Batch
-from pruning.scores.gradients import hessian_product, mean_loss
+from pruning.scores.gradients import hessian_product, mean_loss, total_loss
 from pruning.scores.guard import untouched
 from pruning.scores.prunable import filter_layers
 
@@ -72,8 +72,13 @@ class GradientFlow:
 
     def __init__(self, model: nn.Module, batches: Sequence[Batch], *, temperature: float = 1.0) -> None:
         self._net, self._batches, self._temperature = _double(model), _doubles(batches), temperature
+        if not sum(len(labels) for _, labels in batches):
+            raise ValueError("gradient flow is that of the loss on images, and there is not one")
         self._filters = [f"{name}.weight" for name in filter_layers(self._net)]
-        self._own = {name: parameter.detach().clone() for name, parameter in self._net.named_parameters()}
+        # Its own copy, so nothing has to be put back after a look at other weights.
+        self._parameters = {name: each.requires_grad_() for name, each in self._net.eval().named_parameters()}
+        self._own = {name: parameter.detach().clone() for name, parameter in self._parameters.items()}
+        self._device = batches[0][1].device
         self._loss, self._slope = self._at(self._own)
 
     def norm_change(self, rate: float) -> Pair:
@@ -116,10 +121,24 @@ class GradientFlow:
 
     def _at(self, weights: Mapping[str, Tensor], batches: Sequence[Batch] | None = None) -> tuple[float, Numbers]:
         """Loss and gradient with these weights, of all batches if none are given."""
-        with untouched(self._net, "eval"):
-            for name, parameter in self._net.named_parameters():
-                parameter.data.copy_(weights[name])
-            return mean_loss(self._net, batches or self._batches, self._temperature)
+        total, number = [], 0
+        slopes = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+        self._put(weights)
+        with torch.enable_grad(), torch.autocast(self._device.type, enabled=False):
+            for images, labels in batches or self._batches:
+                loss = total_loss(self._net, images, labels, self._temperature)
+                parts = torch.autograd.grad(loss, list(self._parameters.values()), allow_unused=True)
+                for slope, part in zip(slopes.values(), parts, strict=True):
+                    if part is not None:
+                        slope += part
+                total.append(loss.detach())
+                number += len(labels)
+        return float(torch.stack(total).sum()) / number, {name: slope / number for name, slope in slopes.items()}
+
+    @torch.no_grad()
+    def _put(self, weights: Mapping[str, Tensor]) -> None:
+        for name, parameter in self._parameters.items():
+            parameter.copy_(weights[name])
 
     @cached_property
     def time(self) -> float:
@@ -133,6 +152,7 @@ class GradientFlow:
 
     @cached_property
     def _product(self) -> Numbers:
+        self._put(self._own)
         with untouched(self._net, "eval"):
             return hessian_product(self._net, self._batches, self._temperature, self._slope)
 

@@ -13,8 +13,8 @@ from results.record import Law
 
 NEAR = 0.01
 """The relative error of an identity has to fall below it as steps shrink (ours)."""
-HALF = 0.5
-"""What goes beyond a bound has to fall below this share of itself as steps become a quarter (ours)."""
+SHARE = 0.75
+"""What goes beyond a bound has to fall below this share of itself as steps become half as long (ours)."""
 
 NETWORKS = {False: "as it is", True: "without kinks"}
 
@@ -120,7 +120,7 @@ def _way(each: Seen) -> Iterator[Comparison]:
     if first is not None and last is not None:
         said = f"at most {first:+.3f} at step {each.laws[0].step:g}, {last:+.3f} at {each.laws[-1].step:g}"
         share = max(last, 0.0) / first if first > 0 else (math.inf if last > 0 else 0.0)
-        yield exact(each.where, said, share, at_most(HALF), digits=3)
+        yield exact(each.where, said, share, at_most(SHARE), digits=3)
 
 
 CHECKS: dict[str, Check] = {

@@ -41,9 +41,9 @@ RULES = "\n\n".join(
         f"{100 * training.ALIKE:g} % of what they prune is pruned by both; accuracy rises alike within "
         f"{curves.MARGIN:g} point; early layers are only slightly favoured below {layers.SLIGHT:g} percentage points; "
         f"a share of parameters is met within {layers.PARAMETERS:g}; the relative error of an identity falls below "
-        f"{100 * laws.NEAR:g} % as steps shrink, and what goes beyond a bound below {laws.HALF:g} of itself as they "
-        "become a quarter. *Within* takes two one-sided tests. Printed correlations are means over three seeds and are "
-        "taken to vary like ours.",
+        f"{100 * laws.NEAR:g} % as steps shrink, and what goes beyond a bound below {laws.SHARE:g} of itself as they "
+        "become half as long. *Within* takes two one-sided tests. Printed correlations are means over three seeds and "
+        "are taken to vary like ours.",
         "Convergence is the mean accuracy over the epochs after the last round of pruning and before the learning rate "
         "drops. Figures 3, 13-15 and 32-38 are of three moments: before training, with batch norm's statistics of "
         "training images; after a quarter of it; at its end. Observations 4 and 5 are means over all epochs at whose "

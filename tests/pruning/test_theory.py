@@ -118,10 +118,10 @@ def test_kinks_curve_what_the_hessian_calls_straight(name: str) -> None:
     assert smooth[-1] < 0.2 * smooth[-2] < 0.1 * smooth[0]
     for which, law in product((False, True), ("norm_change", "expected_norm_change")):  # of first order, kinks are none
         errors = [found[law, which, step]["error"] for step in laws.STEPS]
-        assert all(after == pytest.approx(before / 10, rel=0.01) for before, after in pairwise(errors))
-    beyond = [found["distance_bound", True, step] for step, _ in laws.PATHS]
-    assert beyond[-1]["most"] < 0.5 * beyond[0]["most"]
-    assert beyond[-1]["end"] < beyond[-2]["end"] < beyond[0]["end"]
+        assert all(after == pytest.approx(before / 10, rel=0.01, abs=1e-7) for before, after in pairwise(errors))
+    coarse, fine = (found["distance_bound", True, step] for step, _ in laws.PATHS)
+    assert fine["most"] < 0.7 * coarse["most"]
+    assert 2 * fine["end"] - coarse["end"] < 0
 
 
 def test_every_law_says_its_step_and_its_numbers() -> None:
