@@ -68,8 +68,9 @@ def draw(data: FigureData, profile: Profile) -> "Figure":
     for axis, panel in zip(axes, data.panels, strict=True):
         _draw_panel(axis, panel)
     _legend(figure, data)
-    if not profile.comparable:
-        figure.suptitle(f"profile {profile.name}: not comparable with the paper", fontsize=8, color="0.4")
+    standing = "" if profile.comparable else f"profile {profile.name}: not comparable with the paper"
+    what = f"{suite.PRINTED_NAMES[data.spec.model]}, {rounds_text(data.spec.rounds)}"
+    figure.suptitle("; ".join(filter(None, (what, standing))), fontsize=8, color="0.4")
     return figure
 
 
