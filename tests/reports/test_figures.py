@@ -119,10 +119,10 @@ def test_a_figure_without_a_curve_is_no_file(make_record, evidence_of, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_what_is_drawn_is_in_the_legend_and_the_title_says_what_it_is_not(make_record, evidence_of):
+def test_only_what_is_drawn_is_in_the_legend_and_the_title_says_what_it_is_and_is_not(make_record, evidence_of):
     record = make_record(f"{CELL}0", curve=curve(10.0, 20.0, 30.0), profile="mini")
     mini = evidence_of(record, profile="mini")
     figure = draw(figure_data(VGG5, mini), mini.profile)
     assert [text.get_text() for text in figure.legends[0].texts] == ["Magnitude", "test", "train", "pruning rounds"]
-    assert figure.get_suptitle() == "profile mini: not comparable with the paper"
-    assert draw(figure_data(VGG5, evidence_of()), PAPER).get_suptitle() == ""
+    assert figure.get_suptitle() == "VGG-13, 5 rounds; profile mini: not comparable with the paper"
+    assert draw(figure_data(VGG5, evidence_of()), PAPER).get_suptitle() == "VGG-13, 5 rounds"
