@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from statistics import fmean
 
@@ -12,9 +12,20 @@ from reports.claims.finding import Absent, Finding, Outcome, Tested, judged
 from reports.claims.relations import Relation, above, below, equal
 from reports.dynamics.moments import TINY, printed_name, shown_epochs
 from reports.flow.facts import Check, Facts, Measure, parts, place
-from reports.flow.layers import thirds
+from reports.flow.reading import (
+    Of,
+    dominance,
+    early_gradient,
+    effect,
+    later,
+    minus,
+    moments,
+    pearson,
+    shift,
+    spearman,
+)
 from results.published import Claim
-from results.record import Moment, Record
+from results.record import Record
 
 REPLICATES = 3
 """Seeds that printed correlations are means over (appendix G.1)."""
@@ -25,8 +36,6 @@ CLOSE = 0.05
 ALIKE = 0.9
 """Masks are called identical where more of what they prune is pruned by both (ours)."""
 
-Of = Callable[[Moment], float | None]
-
 MODELS = {"vgg13": "vgg13", "mobilenet": "mobilenet_v1", "resnet56": "resnet56"}
 _READINGS = {
     "|θ·g|": "filters: sigma_dsigma, taylor",
@@ -34,25 +43,6 @@ _READINGS = {
     "|σ g_σ|": "filters: sigma_dsigma, sigma_g",
 }
 """Loss preservation of a filter, in three readings."""
-
-
-def moments(record: Record) -> list[Moment]:
-    """Those while it trains, and the one before with statistics of images."""
-    return [each for each in record.dynamics if each.recalibrated or each.epoch > 0]
-
-
-def _later(record: Record) -> list[Moment]:
-    return [each for each in record.dynamics if each.epoch > 0]
-
-
-def pearson(name: str) -> Of:
-    """A correlation of the record, by what is paired."""
-    return lambda moment: moment.correlations[name][0] if name in moment.correlations else None
-
-
-def spearman(name: str) -> Of:
-    """The same of ranks."""
-    return lambda moment: moment.correlations[name][1] if name in moment.correlations else None
 
 
 def _some(values: Iterable[float | None]) -> list[float]:
@@ -64,7 +54,7 @@ def _mean(of: Of, *, transformed: bool = False) -> Measure:
     """In the mean over the epochs that have it, of its Fisher transform if so wanted."""
 
     def mean(record: Record) -> float | None:
-        found = _some(map(of, _later(record)))
+        found = _some(map(of, later(record)))
         return fmean(map(fisher, found) if transformed else found) if found else None
 
     return Measure("mean over epochs", mean)
@@ -126,7 +116,7 @@ def _falls(kind: str) -> Measure:
     """By how much the distance between masks is larger at the first moment than at the last."""
 
     def fall(record: Record) -> float | None:
-        found = _some(each.distances.get(kind) for each in _later(record))
+        found = _some(each.distances.get(kind) for each in later(record))
         return found[0] - found[-1] if len(found) > 1 else None
 
     return Measure(f"mask distance of {kind}, first minus last", fall)
@@ -137,7 +127,7 @@ def _with_distance(name: str, kind: str) -> Measure:
     """Spearman's correlation over epochs of a correlation with the distance between masks."""
 
     def of(record: Record) -> float | None:
-        pairs = [(pearson(name)(each), each.distances.get(kind)) for each in _later(record)]
+        pairs = [(pearson(name)(each), each.distances.get(kind)) for each in later(record)]
         whole = [(x, y) for x, y in pairs if x is not None and y is not None]
         return correlation(*zip(*whole, strict=True)).value if len(whole) > 2 else None
 
@@ -214,38 +204,8 @@ def _overlap(record: Record) -> float | None:
     total = sum(layer.total for layer in record.layers)
     share = float(suite.amount(str(record.cell["model"]), str(record.cell["dataset"])))
     pruned = int(share * total) + 1
-    found = _some(each.distances.get("filters: norm, distance") for each in _later(record))
+    found = _some(each.distances.get("filters: norm, distance") for each in later(record))
     return fmean(1 - total * distance / (2 * pruned) for distance in found) if found else None
-
-
-def _effect(score: str, which: int) -> Of:
-    """The logarithm, to base 10, of loss (0) or gradient norm (1) right after pruning."""
-
-    def of(moment: Moment) -> float | None:
-        found = moment.effects.get(score, (None, None))[which]
-        return math.log10(found) if found else None
-
-    return of
-
-
-def _shift(score: str) -> Of:
-    """The logarithm of how far the squared gradient norm is from what it was before pruning."""
-
-    def of(moment: Moment) -> float | None:
-        after, before = (moment.effects.get(name, (None, None))[1] for name in (score, "none"))
-        if after is None or before is None or after == before:
-            return None
-        return math.log10(abs(after**2 - before**2))
-
-    return of
-
-
-def _minus(one: Of, other: Of) -> Of:
-    def of(moment: Moment) -> float | None:
-        first, second = one(moment), other(moment)
-        return None if first is None or second is None else first - second
-
-    return of
 
 
 def _after_pruning(compared: Mapping[str, Of]) -> Check:
@@ -258,28 +218,6 @@ def _after_pruning(compared: Mapping[str, Of]) -> Check:
 _ALL = ("cifar100", TINY)
 
 
-def _early_gradient(moment: Moment) -> float | None:
-    """The logarithm of the mean gradient norm of the first third of layers over that of the last third.
-
-    Of MobileNet pointwise convolutions, of ResNet-56 those in blocks, as in Figure 21.
-    """
-    norms = [
-        norm or 0.0
-        for name, norm in moment.gradient_norms.items()
-        if not name.endswith("shortcut") and not name.startswith("stem")
-    ]
-    if len(norms) < 3:
-        return None
-    early, late = (fmean(part) for part in thirds(norms))
-    return math.log10(early / late) if early > 0 and late > 0 else None
-
-
-def _dominance(moment: Moment) -> float | None:
-    """How far it is from 0, on whichever side."""
-    found = _early_gradient(moment)
-    return None if found is None else abs(found)
-
-
 def _gradient(facts: Facts, of: Of, *, after_drop: bool) -> Measure:
     """In the mean over the moments of the first quarter of training, or over those after the first drop of the rate."""
     protocol = facts.evidence.profile.protocol
@@ -288,7 +226,7 @@ def _gradient(facts: Facts, of: Of, *, after_drop: bool) -> Measure:
     def mean(record: Record) -> float | None:
         found = _some(
             of(each)
-            for each in _later(record)
+            for each in later(record)
             if (each.epoch > drop if after_drop else each.epoch <= protocol.epochs // 4)
         )
         return fmean(found) if found else None
@@ -297,12 +235,12 @@ def _gradient(facts: Facts, of: Of, *, after_drop: bool) -> Measure:
 
 
 def _higher_early(facts: Facts, claim: Claim) -> Finding:
-    measure = _gradient(facts, _early_gradient, after_drop=False)
+    measure = _gradient(facts, early_gradient, after_drop=False)
     return _everywhere([("log10 of early over late", measure)], above(), "cifar100")(facts, claim)
 
 
 def _no_order(facts: Facts, claim: Claim) -> Finding:
-    first, after = (_gradient(facts, _dominance, after_drop=which) for which in (False, True))
+    first, after = (_gradient(facts, dominance, after_drop=which) for which in (False, True))
 
     def of(record: Record) -> float | None:
         one, other = first.of(record), after.of(record)
@@ -330,12 +268,12 @@ _PRINTED = (
 _NEXT = _mean(spearman("filters: taylor, next norm change"))
 _NORMS = _mean(pearson("filters: norm, distance"), transformed=True)
 _LOSSES = {
-    f"log10 of the loss, GraSP (T=1) minus {name}": _minus(_effect("grasp_t1", 0), _effect(score, 0))
+    f"log10 of the loss, GraSP (T=1) minus {name}": minus(effect("grasp_t1", 0), effect(score, 0))
     for score, name in (("abs_grasp", "|GraSP|"), ("loss", "loss"), ("magnitude", "magnitude"))
 }
 _SHIFTS = {
-    "log10 of the change of ||g||², GraSP (T=1) minus |GraSP|": _minus(_shift("grasp_t1"), _shift("abs_grasp")),
-    "log10 of ||g|| after GraSP (T=1) over before": _minus(_effect("grasp_t1", 1), _effect("none", 1)),
+    "log10 of the change of ||g||², GraSP (T=1) minus |GraSP|": minus(shift("grasp_t1"), shift("abs_grasp")),
+    "log10 of ||g|| after GraSP (T=1) over before": minus(effect("grasp_t1", 1), effect("none", 1)),
 }
 
 CHECKS: dict[str, Check] = {

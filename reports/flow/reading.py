@@ -1,0 +1,85 @@
+"""What is read of a measured moment of training."""
+
+import math
+from collections.abc import Callable
+from statistics import fmean
+
+from reports.flow.layers import thirds
+from results.record import Moment, Record
+
+Of = Callable[[Moment], float | None]
+"""A number that a moment has, or None."""
+
+
+def moments(record: Record) -> list[Moment]:
+    """Those while it trains, and the one before with statistics of images."""
+    return [each for each in record.dynamics if each.recalibrated or each.epoch > 0]
+
+
+def later(record: Record) -> list[Moment]:
+    """Those while it trains."""
+    return [each for each in record.dynamics if each.epoch > 0]
+
+
+def pearson(name: str) -> Of:
+    """A correlation of the record, by what is paired."""
+    return lambda moment: moment.correlations[name][0] if name in moment.correlations else None
+
+
+def spearman(name: str) -> Of:
+    """The same of ranks."""
+    return lambda moment: moment.correlations[name][1] if name in moment.correlations else None
+
+
+def effect(score: str, which: int) -> Of:
+    """The logarithm, to base 10, of loss (0) or gradient norm (1) right after pruning."""
+
+    def of(moment: Moment) -> float | None:
+        found = moment.effects.get(score, (None, None))[which]
+        return math.log10(found) if found else None
+
+    return of
+
+
+def shift(score: str) -> Of:
+    """The logarithm of how far the squared gradient norm is from what it was before pruning."""
+
+    def of(moment: Moment) -> float | None:
+        after, before = (moment.effects.get(name, (None, None))[1] for name in (score, "none"))
+        if after is None or before is None or after == before:
+            return None
+        return math.log10(abs(after**2 - before**2))
+
+    return of
+
+
+def minus(one: Of, other: Of) -> Of:
+    """The difference of two, where a moment has both."""
+
+    def of(moment: Moment) -> float | None:
+        first, second = one(moment), other(moment)
+        return None if first is None or second is None else first - second
+
+    return of
+
+
+def early_gradient(moment: Moment) -> float | None:
+    """The logarithm of the mean gradient norm of the first third of layers over that of the last third.
+
+    Of MobileNet pointwise convolutions, of ResNet-56 those in blocks, as in Figure 21.
+    """
+    norms = [
+        norm or 0.0
+        for name, norm in moment.gradient_norms.items()
+        if not name.endswith("shortcut") and not name.startswith("stem")
+    ]
+    if len(norms) < 3:
+        return None
+    early, late = (fmean(part) for part in thirds(norms))
+    return math.log10(early / late) if early > 0 and late > 0 else None
+
+
+def dominance(moment: Moment) -> float | None:
+    """How far it is from 0, on whichever side."""
+    found = early_gradient(moment)
+    return None if found is None else abs(found)
