@@ -63,12 +63,3 @@ def allow_streams() -> None:
     Has an effect before a GPU is used, and none where ``CUDA_DEVICE_MAX_CONNECTIONS`` is set already.
     """
     os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")
-
-
-def share_threads(workers: int) -> None:
-    """Divide the processors among ``workers`` processes, which otherwise each take all of them.
-
-    Has an effect before torch is imported, and none where ``OMP_NUM_THREADS`` is set already.
-    """
-    ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, ours // workers)))

@@ -3,8 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TextIO
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
@@ -24,21 +23,21 @@ def describe(progress: Progress) -> str:
 
 @contextmanager
 def shown(config: pytest.Config) -> Iterator[Listener]:
-    """A listener that shows progress on the terminal, if there is one to show it on, and clears up behind itself."""
-    writer = config.get_terminal_writer() if config.pluginmanager.hasplugin("terminalreporter") else None
-    if writer is None or hasattr(config, "workerinput") or config.get_verbosity() < -1:
+    """A listener that shows progress on the terminal, if there is one to show it on, and clears up behind itself.
+
+    A worker (pytest-xdist) has no terminal, but the standard error of the process that started it.
+    """
+    if config.get_verbosity() < -1:
         yield silent
         return
-    capture = config.pluginmanager.getplugin("capturemanager")
-
-    def write(text: str) -> None:
-        if capture is None:
-            _write(sys.stdout, text)
-            return
-        with capture.global_and_fixture_disabled():
-            _write(sys.stdout, text)
-
-    column = writer.width_of_current_line
+    if hasattr(config, "workerinput"):
+        yield _Repeated(_uncaptured(config, "stderr"), column=1).show
+        return
+    writer = config.get_terminal_writer() if config.pluginmanager.hasplugin("terminalreporter") else None
+    if writer is None:
+        yield silent
+        return
+    write, column = _uncaptured(config, "stdout"), writer.width_of_current_line
     if writer.hasmarkup:
         line = _Rewritten(write, column, writer.fullwidth)
         try:
@@ -47,6 +46,19 @@ def shown(config: pytest.Config) -> Iterator[Listener]:
             line.clear()
     else:
         yield _Repeated(write, column).show
+
+
+def _uncaptured(config: pytest.Config, stream: str) -> Callable[[str], None]:
+    """Writes to ``sys.stdout`` or ``sys.stderr`` as they are outside of tests."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+
+    def write(text: str) -> None:
+        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+            file = getattr(sys, stream)
+            file.write(text)
+            file.flush()
+
+    return write
 
 
 class _Rewritten:
@@ -79,8 +91,3 @@ class _Repeated:
             self._last = self._clock()
             self._write(f"{self._start}{describe(progress)}\n")
             self._start = ""
-
-
-def _write(stream: TextIO, text: str) -> None:
-    stream.write(text)
-    stream.flush()

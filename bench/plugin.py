@@ -19,10 +19,11 @@ import pytest
 from bench import options
 from bench.budget import Budget, budget, upcoming
 from bench.cell import Cell
-from bench.device import share_threads
+from bench.device import likely_kind
 from bench.executor import Outcome
 from bench.marks import asks_for, value_of
 from bench.runner import Runner
+from bench.sharing import processes, share_threads
 from bench.state import find, missing
 from bench.summary import Note, table
 from results import bundle
@@ -45,8 +46,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Share out the tests, unless they need the one GPU; cells run here, where their progress shows."""
-    return 0 if _wanted(config) or asks_for(config.option.markexpr or "", "gpu") else None
+    """Share out the tests, unless they need the one GPU; cells, where that is faster."""
+    if asks_for(config.option.markexpr or "", "gpu"):
+        return 0
+    return _processes(config) if _wanted(config) else None
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,9 +63,8 @@ def pytest_configure(config: pytest.Config) -> None:
     _calm_benchmark(config)
     if getattr(config.option, "dist", "no") == "loadfile":  # as tests are shared out; but all cells are in one file
         config.option.dist = "load"
-    _add_path(config.invocation_params.dir)
     try:
-        request = options.parse(partial(value_of, config))
+        request = _request(config)
         _check_workers(config, request)
         session = CellSession(config, request)
     except ValueError as error:
@@ -253,13 +255,36 @@ def _calm_benchmark(config: pytest.Config) -> None:
         option.benchmark_disable = True
 
 
+def _request(config: pytest.Config) -> options.Request:
+    """What the options ask for. Raises ValueError."""
+    _add_path(config.invocation_params.dir)
+    return options.parse(partial(value_of, config))
+
+
+def _processes(config: pytest.Config) -> int:
+    """Into how many processes cells are divided where the user leaves that open; 0 where they run in this one."""
+    option = config.option
+    if option.collectonly or option.capture == "no":  # what is printed is to be seen
+        return 0
+    try:
+        request = _request(config)
+        cells, profile = request.selection.cells(), request.selection.profile
+    except ValueError:
+        return 0  # pytest_configure says it to the user
+    if likely_kind(request.device) != "cpu" or request.at_once is not None or request.stacked > 1:
+        return 0
+    if not request.rerun:
+        cells = missing(cells, Registry(request.registry), profile, request.references)
+    return processes(len(cells))
+
+
 def _check_workers(config: pytest.Config, request: options.Request) -> None:
-    """Raises ValueError for cells at once in workers; under a budget, lets workers take one cell at a time."""
+    """Raises ValueError for cells at once in workers; lets workers take one cell at a time."""
     workers = _workers(config)
     for name, given in (("--at-once", request.at_once is not None), ("--stacked", request.stacked > 1)):
         if workers > 1 and given:
             raise ValueError(f"{name} is for one process, and -n for several; use one of them")
-    if workers > 1 and request.budget is not None:
+    if workers > 1 and config.option.maxschedchunk is None:
         config.option.maxschedchunk = 1  # else each is given a long piece of the queue, the last cells among them
 
 

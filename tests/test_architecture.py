@@ -73,7 +73,7 @@ EXECUTION = (
     "bench.environment", "bench.executor", "bench.experiment", "bench.filter_pruning", "bench.line",
     "bench.marks", "bench.measured",
     "bench.plan", "bench.plugin", "bench.probing", "bench.queue_command", "bench.run_state", "bench.runner",
-    "bench.summary", "bench.test_cells", "bench.together", "bench.trial",
+    "bench.sharing", "bench.summary", "bench.test_cells", "bench.together", "bench.trial",
     "bench.weight_pruning", "bench.width",
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.device import NoDevice, allow_streams, answers, fits_beside, likely_kind, resolve, share_threads
+from bench.device import NoDevice, allow_streams, answers, fits_beside, likely_kind, resolve
 
 
 def fake_torch(count):
@@ -24,19 +24,6 @@ def test_a_gpu_that_is_not_there(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", fake_torch(0))
     with pytest.raises(NoDevice, match="--device cuda: torch finds no NVIDIA GPU here"):
         resolve("cuda")
-
-
-def test_workers_share_the_processors_unless_told_otherwise(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    share_threads(4)
-    assert os.environ["OMP_NUM_THREADS"] == "3"
-    monkeypatch.delenv("OMP_NUM_THREADS")
-    share_threads(4)
-    assert os.environ["OMP_NUM_THREADS"] == "2"
-    monkeypatch.delenv("OMP_NUM_THREADS")
-    share_threads(99)
-    assert os.environ["OMP_NUM_THREADS"] == "1"
 
 
 @pytest.mark.parametrize(("reserved", "fits"), [(10, True), (39, True), (41, False)])

@@ -187,10 +187,59 @@ def test_xdist_runs_the_same_cells_and_only_the_controller_speaks(lab):
     assert "Warning" not in result.stdout + result.stderr
 
 
-def test_cells_run_in_one_process_unless_a_number_is_said(lab):
-    for options in ((), ("-n", "auto")):
-        assert lab.pytest(*ONE, *options, "--rerun").returncode == 0
-        assert lab.workers() == {("alone", "all")}
+ALONE, SHARED = {("alone", "all")}, {("gw0", "1"), ("gw1", "1")}
+NINE = ("-m", "benchmark", "--model=vgg13", "--rounds=1")
+
+
+@pytest.fixture
+def two_cores(lab):
+    """A plugin that makes the machine look like one with two processors."""
+    (lab.folder / "two_cores.py").write_text(
+        "import bench.sharing\nbench.sharing.processors = lambda: 2\nbench.sharing._memory = lambda: 24 * 2**30\n"
+    )
+    return "-p", "two_cores"
+
+
+def test_on_a_cpu_cells_are_shared_out_where_there_are_enough(lab, two_cores):
+    for options, where in [(ONE, ALONE), ((*ONE, "-n", "auto"), ALONE), (NINE, SHARED), ((*NINE, "-n", "0"), ALONE)]:
+        result = lab.pytest(*two_cores, *options, "--rerun")
+        assert result.returncode == 0, result.stdout
+        assert lab.workers() == where, options
+        lab.ran()
+    assert lab.pytest(*two_cores, *NINE).returncode == 0
+    assert lab.ran() == []
+    assert "[gw0]" not in lab.pytest(*two_cores, *NINE, "-v").stdout, "nothing is left to share out"
+
+
+@pytest.mark.parametrize("option", ["-s", "--pdb", "--at-once=1", "--collect-only"])
+def test_what_is_for_one_process_stays_in_one(lab, two_cores, option):
+    result = lab.pytest(*two_cores, *NINE, option)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert option == "--collect-only" or lab.workers() == ALONE
+    assert "workers" not in result.stdout
+
+
+def test_a_gpu_is_used_by_one_process(lab, two_cores):
+    result = lab.pytest(*two_cores, *NINE, "--device=cuda", "-v")
+    assert "torch finds no NVIDIA GPU" in result.stdout or lab.workers() == ALONE
+    assert "[gw0]" not in result.stdout
+
+
+def test_workers_say_how_far_they_are(lab):
+    (lab.folder / "chatty.py").write_text("import bench.line\nbench.line._EVERY = 0\n")
+    result = lab.pytest(*NINE, "-n", "2", "-p", "chatty")
+    assert f"\n{BASE}: epoch 1/2, loss 1.000, test 50.00 %, 1 s left\n{BASE}: epoch 2/2" in result.stderr
+    assert result.stderr.count("epoch 1/2") == 9
+    assert lab.pytest(*NINE, "-n", "2", "-p", "chatty", "-qq", "--rerun").stderr == ""
+
+
+def test_an_interrupt_in_a_worker_keeps_what_is_finished(lab):
+    lab.plan = {"loss": "interrupt"}
+    result = lab.pytest(*NINE, "-n", "2")
+    assert result.returncode == pytest.ExitCode.INTERRUPTED, result.stdout
+    assert "interrupted: what is finished is kept" in result.stdout
+    assert "INTERNALERROR" not in result.stdout + result.stderr
+    assert {"done", "interrupted"} == {record["status"] for record in lab.records()}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,63 @@
+import os
+
+import pytest
+
+from bench import sharing
+from bench.sharing import processes, share_threads
+
+GIB = 2**30
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Makes this one look as if it had so many processors, and so much memory in bytes."""
+
+    def make(processors, memory):
+        monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(processors)), raising=False)
+        monkeypatch.setattr(sharing, "_memory", lambda: memory)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("processors", "memory", "cells", "expected"),
+    [
+        (2, 24 * GIB, 83, 2),
+        (16, 128 * GIB, 83, 16),
+        (16, 128 * GIB, 12, 3),  # four cells each
+        (16, 24 * GIB, 83, 6),  # 4 GiB each
+        (2, 24 * GIB, 7, 0),
+        (1, 24 * GIB, 83, 0),
+        (8, 6 * GIB, 83, 0),
+    ],
+)
+def test_as_many_processes_as_there_are_processors_memory_and_cells_for(machine, processors, memory, cells, expected):
+    machine(processors, memory)
+    assert processes(cells) == expected
+
+
+def test_the_memory_is_that_of_the_machine():
+    assert GIB / 4 < sharing._memory() < 2**50
+
+
+@pytest.mark.parametrize("error", [ValueError("unrecognized configuration name"), OSError(), AttributeError()])
+def test_where_the_memory_is_unknown_there_are_two_processes_at_most(monkeypatch, error):
+    def unknown(name):
+        raise error
+
+    monkeypatch.setattr("os.sysconf", unknown, raising=False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    assert processes(83) == 2
+
+
+def test_workers_share_the_processors_unless_told_otherwise(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    share_threads(4)
+    assert os.environ["OMP_NUM_THREADS"] == "3"
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    share_threads(4)
+    assert os.environ["OMP_NUM_THREADS"] == "2"
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    share_threads(99)
+    assert os.environ["OMP_NUM_THREADS"] == "1"
