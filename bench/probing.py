@@ -91,7 +91,7 @@ def _add(
         amount = gradient_flow.amount(trial.cell.model, trial.cell.dataset)
         norms = found.filters["norm"], found.filters["distance"]
         distances[NORM_AND_DISTANCE] = dynamics.mask_distance(*norms, share=float(amount))
-        effects = dynamics.effects(net, sample, _scores(found), amount=amount, temperature=temperature)
+        effects = dynamics.effects(net, sample, scores_of(found), amount=amount, temperature=temperature)
     place = len(state.moments)
     for kind, numbers in (("filters", found.filters), ("weights", found.weights)):
         for name, values in numbers.items():
@@ -120,7 +120,8 @@ def _laws(trial: Trial, net: Any, sample: list[Batch]) -> list[Law]:
     ]
 
 
-def _scores(found: Measured) -> dict[str, dict[str, Tensor]]:
+def scores_of(found: Measured) -> dict[str, dict[str, Tensor]]:
+    """The scores that observations 4 and 5 compare: {score: {layer: Tensor[filters]}}."""
     signed = {score: found.filters[name] for score, name in _SCORES.items()}
     signed["abs_grasp"] = signed["abs_grasp"].abs()
     return {score: dynamics.by_layer(values, found.layers) for score, values in signed.items()}

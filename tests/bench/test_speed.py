@@ -34,6 +34,7 @@ ONE_OF_EACH = {
     "test_networks_on_a_stack[16]": {"engine", "stack"},
     "test_score[loss-resnet56]": {"textbook", "filter_scores"},
     "test_product[resnet56]": {"textbook", "a pass per class", "filter_scores"},
+    "test_probe[resnet56]": {"training", "probe"},
     "test_mask_and_surgery[vgg13]": {"textbook", "global_mask + shrink"},
     "test_registry_load[few]": {"json.loads", "Registry.records"},
     "test_report": {"python -m reports"},
@@ -72,6 +73,7 @@ def ran(tmp_path_factory):
         "stack[16]",
         "loss-resnet56",
         "test_product",
+        "test_probe[resnet56]",
         "surgery[vgg13]",
         "few",
     )
@@ -87,7 +89,7 @@ def test_every_group_runs_and_says_what_it_measured(ran):
     rows = table.read(file)
     assert {name: set(row.seconds) for name, row in rows.items()} == ONE_OF_EACH
     assert table.markdown(rows) in output
-    assert "8 passed" in output
+    assert "9 passed" in output
     for row in rows.values():
         assert (row.n, row.size, row.environment.device, row.environment.threads) == (1, "tiny", "cpu", 1)
         baselines = set(row.seconds) - {row.subject}

@@ -1,0 +1,46 @@
+"""What measuring a moment takes, beside training over the same images."""
+
+import copy
+
+import pytest
+
+from bench import probing
+from bench.speed import competitors
+from bench.speed.images import Images
+from bench.speed.networks import amount, network, settle_norms
+from bench.speed.race import Race
+from bench.speed.sizes import Size
+from bench.speed.test_scores import batches
+from bench.suites.gradient_flow import MODELS
+from pruning import dynamics, training
+from pruning.training import Recipe
+
+pytestmark = [pytest.mark.speed, pytest.mark.filterwarnings("default")]
+
+BATCHES = 2
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_probe(model: str, race: Race, pixels: Images, size: Size) -> None:
+    """All that a cell measures of a moment but the laws, which take eight images, twice in a run."""
+    split, recipe = pixels.split.first(min(BATCHES * size.batch, len(pixels.split))), Recipe(batch_size=size.batch)
+    net = network(model, "dense", size.width).to(race.device)
+    settle_norms(net, batches(net, split, size.batch)[0])
+    placed = training.place(copy.deepcopy(net), race.device)
+    before = {name: 0.9 * parameter.detach() for name, parameter in placed.named_parameters()}
+    sample = batches(placed, split, size.batch)
+
+    def probe() -> object:
+        found = dynamics.measure(placed, sample, temperature=recipe.temperature, before=before, initial=before)
+        scores = probing.scores_of(found)
+        return dynamics.effects(placed, sample, scores, amount=amount(model), temperature=recipe.temperature)
+
+    epoch = competitors.engine(net, split, recipe)
+    race.run(
+        {"training": lambda: epoch(1)},
+        ("probe", probe),
+        rounds=size.rounds,
+        group="Probe",
+        setup={"model": model, "data": pixels.name, "batch": size.batch},
+        images=len(split),
+    )
