@@ -9,17 +9,13 @@ from bench.cell import BASE, DYNAMICS
 from bench.suites import gradient_flow as suite
 from reports.claims.estimates import Estimate, Sample, contrast
 from reports.claims.finding import Absent, Comparison, Finding, Tested, combined, committed
-from reports.claims.noise import shared
 from reports.claims.relations import Relation
+from reports.claims.samples import LEAST, together
 from reports.dynamics.moments import printed_name
 from reports.evidence import PRINTED_SCORES, Evidence, Setting, accuracy
 from reports.quantity import kind_of
-from reports.verdicts import Spread
 from results.published import Claim
 from results.record import Record
-
-LEAST = 2
-"""Seeds that a mean needs to be compared."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +66,10 @@ class Facts:
     def sample(self, setting: Setting, measure: Measure) -> Sample | None:
         """None where fewer than two runs have a value, or one diverged: the rest is a selection."""
         group = (measure, setting.model, setting.dataset, _kind(setting))
-        values = self._values(group).get(setting, ())
-        broken = any(record.status == "diverged" for record in self.evidence.seeds(setting).values())
-        if len(values) < LEAST or broken:
-            return None
-        return Sample(called(setting), values, self._spread(group, setting))
+        if group not in self._samples:
+            self._samples[group] = together(self._alike(group), called)
+        diverged = any(record.status == "diverged" for record in self.evidence.seeds(setting).values())
+        return None if diverged else self._samples[group].get(setting)
 
     def compare(
         self,
@@ -111,27 +106,15 @@ class Facts:
         """The runs whose networks are measured while they train."""
         return Setting(model, dataset, DYNAMICS)
 
-    def _spread(self, group: _Group, setting: Setting) -> Spread:
-        if group not in self._spreads:
-            self._spreads[group] = shared(self._values(group))
-        return self._spreads[group][setting]
-
-    @cached_property
-    def _spreads(self) -> dict[_Group, dict[Setting, Spread]]:
-        """Those that were asked for."""
-        return {}
-
-    def _values(self, group: _Group) -> dict[Setting, tuple[float, ...]]:
+    def _alike(self, group: _Group) -> dict[Setting, dict[int, float]]:
         """Those of a class of the paper's methods vary alike, as for the tables' verdicts; others are by themselves."""
-        if group not in self._known:
-            measure, *place = group
-            alike = [each for each in self.evidence.records if [each.model, each.dataset, _kind(each)] == place]
-            values = {each: tuple(self.values(each, measure).values()) for each in alike}
-            self._known[group] = {setting: found for setting, found in values.items() if found}
-        return self._known[group]
+        measure, *place = group
+        alike = [each for each in self.evidence.records if [each.model, each.dataset, _kind(each)] == place]
+        return {each: self.values(each, measure) for each in alike}
 
     @cached_property
-    def _known(self) -> dict[_Group, dict[Setting, tuple[float, ...]]]:
+    def _samples(self) -> dict[_Group, dict[Setting, Sample]]:
+        """Those that were asked for."""
         return {}
 
 

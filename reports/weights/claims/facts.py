@@ -1,6 +1,6 @@
 """What the claims are evaluated on: a profile's networks, and samples of what its runs measured."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -10,17 +10,14 @@ from bench.suites import missing_the_mark as suite
 from bench.suites.missing_the_mark import Method, Network
 from reports.claims.estimates import Sample, contrast
 from reports.claims.finding import Absent, Comparison, Tested, committed
-from reports.claims.noise import shared
 from reports.claims.relations import Relation
-from reports.verdicts import Spread
+from reports.claims.samples import together
 from reports.weights import words
 from reports.weights.evidence import Evidence
 from reports.weights.ranges import reach
 from results.record import Record
 
 Group = tuple[str, str, Decimal | None]
-LEAST = 2
-"""Seeds that a mean needs to be compared."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +40,15 @@ class Facts:
         return 0 if found is None else found.level
 
     def sample(self, cell: Cell) -> Sample | None:
-        """Accuracies of ``cell``; None where fewer than two runs have one, or one diverged: the rest is a selection."""
-        values = self._accuracies(_group(cell)).get(cell, ())
-        if len(values) < LEAST or self.evidence.diverged(cell):
-            return None
-        return Sample(called(cell), values, self._spread(cell))
+        """Accuracies of ``cell``; None where fewer than two runs have one, or one diverged: the rest is a selection.
+
+        The cells of one network at one sparsity vary alike.
+        """
+        group = _group(cell)
+        if group not in self._samples:
+            alike = {each: self.evidence.accuracy(each) for each in self._groups.get(group, ())}
+            self._samples[group] = together(alike, called)
+        return None if self.evidence.diverged(cell) else self._samples[group].get(cell)
 
     def compare(self, what: str, terms: Sequence[tuple[float, Cell]], relation: Relation) -> Tested:
         """The sum of factor times mean accuracy of cells.
@@ -79,26 +80,9 @@ class Facts:
         records = sorted(self.evidence.seeds(cell).items())
         return {seed: value(record) for seed, record in records if record.mask is not None}
 
-    def _spread(self, cell: Cell) -> Spread:
-        """Of accuracies: the cells of one network at one sparsity share theirs."""
-        group = _group(cell)
-        if group not in self._spreads:
-            self._spreads[group] = shared(self._accuracies(group))
-        return self._spreads[group][cell]
-
     @cached_property
-    def _spreads(self) -> dict[Group, dict[Cell, Spread]]:
+    def _samples(self) -> dict[Group, dict[Cell, Sample]]:
         """Those that were asked for."""
-        return {}
-
-    def _accuracies(self, group: Group) -> dict[Cell, tuple[float, ...]]:
-        if group not in self._known:
-            values = {cell: tuple(self.evidence.accuracy(cell).values()) for cell in self._groups.get(group, ())}
-            self._known[group] = {cell: found for cell, found in values.items() if found}
-        return self._known[group]
-
-    @cached_property
-    def _known(self) -> dict[Group, dict[Cell, tuple[float, ...]]]:
         return {}
 
     @cached_property
@@ -113,19 +97,6 @@ def clean(evidence: Evidence) -> tuple[Evidence, int]:
     """``evidence`` without runs made by source that is not committed, and how many those are."""
     kept, left_out = committed(evidence.records)
     return replace(evidence, records=kept), left_out
-
-
-def together(measured: Mapping[str, Mapping[int, float]]) -> dict[str, Sample]:
-    """Samples by label of values by seed, which share a spread where they vary alike; those of one seed are left out.
-
-    ``measured`` are one quantity of one network by different methods.
-    """
-    spreads = shared({label: tuple(values.values()) for label, values in measured.items()})
-    return {
-        label: Sample(label, tuple(values.values()), spreads[label])
-        for label, values in measured.items()
-        if len(values) >= LEAST
-    }
 
 
 def place(network: Network, level: int) -> str:

@@ -9,9 +9,10 @@ from bench.suites.missing_the_mark import AFTER, EARLY, GRASP, Method, Network
 from reports.claims.estimates import Estimate, contrast
 from reports.claims.finding import Absent, Comparison, Tested
 from reports.claims.relations import Relation, above, at_most
+from reports.claims.samples import together
 from reports.verdicts import ALPHA, quantile
 from reports.weights.claims.accuracy import Compare
-from reports.weights.claims.facts import Facts, called, place, together
+from reports.weights.claims.facts import Facts, called, place
 from reports.weights.claims.levels import highest
 from reports.weights.claims.masks import cell_of, compared
 from results.record import Layer, Record

@@ -7,8 +7,9 @@ from bench.suites.missing_the_mark import Method, Network
 from reports.claims.estimates import Sample, contrast
 from reports.claims.finding import Absent, Comparison, Tested
 from reports.claims.relations import Relation
+from reports.claims.samples import together
 from reports.weights.claims.accuracy import Compare, Couple
-from reports.weights.claims.facts import Facts, called, place, together
+from reports.weights.claims.facts import Facts, called, place
 from reports.weights.claims.levels import highest
 from results.record import Record
 

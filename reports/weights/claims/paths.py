@@ -7,8 +7,9 @@ from bench.suites.missing_the_mark import EARLY, Method, Network, ablated
 from reports.claims.estimates import Estimate, Sample, contrast
 from reports.claims.finding import Absent, Comparison, Finding, Tested, judged
 from reports.claims.relations import Relation, at_most, exactly
+from reports.claims.samples import together
 from reports.weights.claims.accuracy import Check, Compare, comparisons
-from reports.weights.claims.facts import Facts, called, place, together
+from reports.weights.claims.facts import Facts, called, place
 from reports.weights.claims.layers import weights
 from reports.weights.claims.levels import Levels, one
 from reports.weights.claims.masks import cell_of
