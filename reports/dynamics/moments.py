@@ -11,6 +11,7 @@ import numpy.typing as npt
 from bench.cell import DYNAMICS
 from bench.suites import gradient_flow as suite
 from reports.dynamics.panels import Drawing, Panel, line
+from reports.dynamics.reading import Of, moments, pearson
 from reports.evidence import Evidence, Setting
 from reports.verdicts import Verdict
 from results import published
@@ -70,8 +71,7 @@ def _correlations(evidence: Evidence, data: str, number: int, kind: str, pairs: 
     for model in suite.MODELS:
         records = done(evidence, model, data).values()
         lines = [
-            line(label, _by_epoch(records, lambda moment, name=name: _pearson(moment, name)), colour)  # type: ignore[misc]
-            for colour, (name, label) in enumerate(pairs.items())
+            line(label, _by_epoch(records, pearson(name)), colour) for colour, (name, label) in enumerate(pairs.items())
         ]
         distance = _by_epoch(records, lambda moment: moment.distances.get(kind))
         lines.append(line("mask distance", distance, len(pairs), dashed=True))
@@ -141,9 +141,9 @@ def _scatter(evidence: Evidence, arrays: Arrays, number: int, model: str, data: 
     records = done(evidence, model, data)
     seed = min(records, default=None)
     vectors = {} if seed is None else arrays(records[seed])
-    moments = [] if seed is None else enumerate(records[seed].dynamics)
+    measured = [] if seed is None else records[seed].dynamics
     panels = []
-    for place, moment in moments:
+    for place, moment in enumerate(measured):
         if moment.epoch in shown_epochs(evidence):
             of_seeds = [record.dynamics[place] for record in records.values()]
             panel = _points(place, moment, vectors, of_seeds, kind)
@@ -191,7 +191,7 @@ def _points(
     place: int, moment: Moment, vectors: Mapping[str, npt.NDArray[np.float32]], seeds: Iterable[Moment], kind: str
 ) -> Panel:
     x, y = (vectors.get(f"{place}.{kind}.{name}") for name in ("theta_g", "theta_hg"))
-    found = [value for each in seeds if (value := _pearson(each, f"{kind}: theta_g, theta_hg")) is not None]
+    found = [value for each in seeds if (value := pearson(f"{kind}: theta_g, theta_hg")(each)) is not None]
     spread = f" ± {stdev(found):.2f}" if len(found) > 1 else ""
     said = f"r = {fmean(found):.2f}{spread} ({len(found)})".replace("-0.00", "0.00") if found else ""
     dots = tuple(zip(map(float, x), map(float, y), strict=True)) if x is not None and y is not None else ()
@@ -212,20 +212,13 @@ def printed_correlations() -> dict[tuple[int, str], str]:
     return found | {(3, panel): text for (number, panel), text in found.items() if number == 15}
 
 
-def _by_epoch(records: Iterable[Record], of: Callable[[Moment], float | None]) -> dict[float, list[float]]:
+def _by_epoch(records: Iterable[Record], of: Of) -> dict[float, list[float]]:
     values: dict[float, list[float]] = {}
-    for record in records:
-        for moment in record.dynamics:
-            if moment.recalibrated or moment.epoch > 0:
-                value = of(moment)
-                if value is not None:
-                    values.setdefault(moment.epoch, []).append(value)
+    for moment in (each for record in records for each in moments(record)):
+        value = of(moment)
+        if value is not None:
+            values.setdefault(moment.epoch, []).append(value)
     return values
-
-
-def _pearson(moment: Moment, name: str) -> float | None:
-    found = moment.correlations.get(name)
-    return None if found is None else found[0]
 
 
 def _absent(evidence: Evidence, model: str, data: str) -> tuple[str, ...]:

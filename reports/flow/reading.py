@@ -1,34 +1,16 @@
-"""What is read of a measured moment of training."""
+"""What the claims read of a measured moment of training."""
 
 import math
-from collections.abc import Callable
 from statistics import fmean
 
+from reports.dynamics.reading import Of
 from reports.flow.layers import thirds
 from results.record import Moment, Record
-
-Of = Callable[[Moment], float | None]
-"""A number that a moment has, or None."""
-
-
-def moments(record: Record) -> list[Moment]:
-    """Those while it trains, and the one before with statistics of images."""
-    return [each for each in record.dynamics if each.recalibrated or each.epoch > 0]
 
 
 def later(record: Record) -> list[Moment]:
     """Those while it trains."""
     return [each for each in record.dynamics if each.epoch > 0]
-
-
-def pearson(name: str) -> Of:
-    """A correlation of the record, by what is paired."""
-    return lambda moment: moment.correlations[name][0] if name in moment.correlations else None
-
-
-def spearman(name: str) -> Of:
-    """The same of ranks."""
-    return lambda moment: moment.correlations[name][1] if name in moment.correlations else None
 
 
 def effect(score: str, which: int) -> Of:

@@ -11,19 +11,9 @@ from reports.claims.estimates import correlation
 from reports.claims.finding import Absent, Finding, Outcome, Tested, judged
 from reports.claims.relations import Relation, above, below, equal
 from reports.dynamics.moments import TINY, printed_name, shown_epochs
+from reports.dynamics.reading import Of, moments, pearson, spearman
 from reports.flow.facts import Check, Facts, Measure, parts, place
-from reports.flow.reading import (
-    Of,
-    dominance,
-    early_gradient,
-    effect,
-    later,
-    minus,
-    moments,
-    pearson,
-    shift,
-    spearman,
-)
+from reports.flow.reading import dominance, early_gradient, effect, later, minus, shift
 from results.published import Claim
 from results.record import Record
 
