@@ -2,13 +2,15 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import fmean, stdev
 from typing import Literal
 
+from bench.profiles import Profile
 from bench.suites import gradient_flow as suite
 from reports.evidence import Evidence, Setting
+from reports.tables import rounds_text
 from results.record import Curve, Record
 
 Split = Literal["train", "test"]
@@ -26,6 +28,7 @@ class FigureSpec:
     model: str
     rounds: int
     scores: Mapping[str, str] = field(default_factory=lambda: STANDARD)  # with their labels
+    instead: int | None = None  # rounds of the paper's figure, where ``rounds`` stand in for them
 
     @property
     def name(self) -> str:
@@ -46,6 +49,36 @@ FIGURES = (
 
 The paper leaves GraSP (T=1) out of Figure 30, as its networks are at chance; here it is drawn.
 """
+
+
+def rounds_in(profile: Profile, rounds: int) -> int | None:
+    """The profile's number of rounds for a figure of so many in the paper; None where it has none.
+
+    In a demonstration the most that there are stand in for those that it does not run.
+    """
+    if rounds in profile.rounds:
+        return rounds
+    return None if profile.shows_published else max(profile.rounds)
+
+
+def figures_of(profile: Profile) -> Iterator[FigureSpec]:
+    """Those of :data:`FIGURES` that a profile has rounds for."""
+    for spec in FIGURES:
+        shown = rounds_in(profile, spec.rounds)
+        if shown is not None:
+            yield spec if shown == spec.rounds else replace(spec, rounds=shown, instead=spec.rounds)
+
+
+def without_rounds(numbers: Mapping[int, int], profile: Profile) -> Iterator[str]:
+    """A sentence for each of ``numbers``, figures with their rounds, that a profile has no rounds for."""
+    for number, rounds in numbers.items():
+        if rounds_in(profile, rounds) is None:
+            yield f"Figure {number} is left out: profile {profile.name} does not prune in {rounds_text(rounds)}."
+
+
+def stand_in(rounds: int, instead: int | None) -> str:
+    """``3 rounds stand in for 25.``; empty where none do."""
+    return "" if instead is None else f"{rounds_text(rounds).capitalize()} stand in for {instead}."
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.profiles import Profile
 from bench.suites import gradient_flow as suite
-from reports.curves import FigureData, FigureSpec, Panel, Series, to_csv
+from reports.curves import FigureData, FigureSpec, Panel, Series, stand_in, to_csv
 from reports.evidence import Evidence
 from reports.tables import rounds_text
 
@@ -80,6 +80,7 @@ def caption(data: FigureData, evidence: Evidence) -> str:
     images = "all" if protocol.train_limit is None else f"{protocol.train_limit:,}"
     parts = [
         f"Test and train accuracy of {suite.PRINTED_NAMES[spec.model]} pruned in {rounds_text(spec.rounds)}.",
+        stand_in(spec.rounds, spec.instead),
         f"Profile {evidence.profile.name}: {protocol.epochs} epochs, {images} training images.",
         "Train accuracy is measured during the epoch, on augmented images." if protocol.augmentation != "none" else "",
         "Accuracy at the end of an epoch is that before the pruning that follows it; a band is one standard deviation "

@@ -9,14 +9,14 @@ from bench import profiles
 from bench.profiles import Profile
 from bench.suites import gradient_flow
 from reports import figures, markdown, overview
-from reports.curves import FIGURES, FigureData, figure_data
+from reports.curves import FIGURES, FigureData, figure_data, figures_of, without_rounds
 from reports.dynamics import pages as dynamics
 from reports.evidence import Evidence, gather
 from reports.flow import pages as flow
 from reports.places import linker
 from reports.prices import prices
 from reports.provenance import problems
-from reports.tables import Context, purpose_notes, rounds_text, tables
+from reports.tables import Context, purpose_notes, tables
 from reports.weights import evidence as weights
 from reports.weights import pages as second
 from results.registry import Registry
@@ -94,19 +94,15 @@ def _front(profile: Profile, registry: Registry, links: Mapping[str, str]) -> st
 
 def _figure_data(evidence: Evidence) -> list[FigureData]:
     """What there is for the figures of the rounds that this profile runs."""
-    return [figure_data(spec, evidence) for spec in FIGURES if spec.rounds in evidence.profile.rounds]
+    return [figure_data(spec, evidence) for spec in figures_of(evidence.profile)]
 
 
 def _figures(evidence: Evidence) -> str:
     """The page of figures, which also names those that this profile has no rounds for."""
     profile = evidence.profile
-    others = [spec for spec in FIGURES if spec.rounds not in profile.rounds]
     parts = ["# Figures", *purpose_notes(profile)]
     parts += [_figure(data, evidence) for data in _figure_data(evidence)]
-    parts += [
-        f"Figure {spec.number} is left out: profile {profile.name} does not prune in {rounds_text(spec.rounds)}."
-        for spec in others
-    ]
+    parts += without_rounds({spec.number: spec.rounds for spec in FIGURES}, profile)
     return "\n\n".join(parts) + "\n"
 
 

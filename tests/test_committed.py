@@ -9,7 +9,7 @@ import pytest
 from bench.cell import Cell
 from bench.profiles import get
 from bench.protocol import Protocol, key
-from reports.curves import FIGURES, figure_data, to_csv
+from reports.curves import figure_data, figures_of, to_csv
 from reports.dynamics import pages as dynamics
 from reports.dynamics import panels
 from reports.evidence import gather
@@ -74,7 +74,7 @@ def test_the_rendered_reports_are_those_of_the_registry(registry, records):
         how = f"run `python -m reports --profile {name}`"
         for page, text in pages(evidence, registry, folder).items():
             assert (folder / f"{page}.md").read_text(encoding="utf-8") == text, how
-        found = [figure_data(spec, evidence) for spec in FIGURES if spec.rounds in get(name).rounds]
+        found = [figure_data(spec, evidence) for spec in figures_of(get(name))]
         drawn = {data.spec.name: to_csv(data) for data in found if not data.empty}
         drawn |= {each.name: panels.to_csv(each) for each in dynamics.drawings(evidence, registry) if not each.empty}
         assert {path.stem for path in (folder / "figures").glob("*.svg")} == set(drawn), how

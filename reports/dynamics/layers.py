@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bench.suites import gradient_flow as suite
-from reports.curves import GRADIENT_NORM
+from reports.curves import GRADIENT_NORM, rounds_in, stand_in, without_rounds
 from reports.dynamics.panels import Drawing, Line, Panel, line
 from reports.evidence import Evidence, Setting
 from reports.tables import rounds_text
@@ -34,11 +34,18 @@ def drawings(evidence: Evidence) -> Iterator[Drawing]:
     for number, model in _NETWORKS.items():
         panels = tuple(_panel(evidence, model, n, rounds_text(n), "") for n in evidence.profile.rounds)
         yield _drawing(number, f"{suite.PRINTED_NAMES[model]} on {suite.PRINTED_NAMES[data]}", "layer", panels, remark)
-    for number, n in _BLOCKS.items():
-        if n in evidence.profile.rounds:
+    for number, wanted in _BLOCKS.items():
+        n = rounds_in(evidence.profile, wanted)
+        if n is not None:
             stages = tuple(_panel(evidence, "resnet56", n, f"Block {k + 1}", f"stages.{k}.") for k in range(3))
             title = f"ResNet-56 on {suite.PRINTED_NAMES[data]}, {rounds_text(n)}"
-            yield _drawing(number, title, "layer within the block", stages, (*remark, _INDEX))
+            instead = stand_in(n, None if n == wanted else wanted)
+            yield _drawing(number, title, "layer within the block", stages, (instead, *remark, _INDEX))
+
+
+def left_out(evidence: Evidence) -> Iterator[str]:
+    """A sentence for each figure that the profile has no rounds for."""
+    return without_rounds(_BLOCKS, evidence.profile)
 
 
 _COLOURS = {"grasp_t200": 3, "abs_grasp": 0, "grasp_t1": 4}

@@ -20,7 +20,7 @@ from results.record import Moment, Record
 Arrays = Callable[[Record], Mapping[str, npt.NDArray[np.float32]]]
 """The vectors of a record by their names, empty where they are not there."""
 
-TINY = "tiny_imagenet"
+CIFAR100, TINY = "cifar100", "tiny_imagenet"
 _PRINTED = {TINY: "Tiny-ImageNet"}
 _READINGS = {
     "filters: sigma_dsigma, taylor": "correlation with |θ·g|",
@@ -29,30 +29,39 @@ _READINGS = {
 }
 """What |sigma dsigma| is correlated with in Figures 2 and 35: loss preservation in its three readings."""
 
-_SCATTER = {
-    "filters": {"cifar100": (13, 14, 15), TINY: (36, 37, 38)},
-    "weights": {"cifar100": (32, 33, 34)},
-}
-"""Figures by what a point is, data set and model; Figure 3 is Figure 15 shown early."""
+_WEIGHTS = {"weights: theta_dtheta, loss": "correlation with |θ g|"}
 
 
 def drawings(evidence: Evidence, arrays: Arrays) -> Iterator[Drawing]:
-    """Every figure of this kind that the profile has cells for."""
-    found = evidence.profile.dynamics
-    if found is None:
-        return
-    for data in found.datasets:
-        yield _correlations(evidence, data, 35 if data == TINY else 2, "filters", _READINGS)
-        if data != TINY:
-            pair = {"weights: theta_dtheta, loss": "correlation with |θ g|"}
-            yield _correlations(evidence, data, 31, "weights", pair)
-            yield _gradients(evidence, data)
-        for kind, figures in _SCATTER.items():
-            numbers = figures.get(data, () if data == TINY else figures["cifar100"])
-            for number, model in zip(numbers, suite.MODELS, strict=bool(numbers)):
+    """Every figure of this kind that the profile has cells for; Figure 3 is Figure 15, shown early."""
+    if data := _measured(evidence, CIFAR100):
+        yield _correlations(evidence, data, 2, "filters", _READINGS)
+        yield _correlations(evidence, data, 31, "weights", _WEIGHTS)
+        yield _gradients(evidence, data)
+        yield _scatter(evidence, arrays, 3, "resnet56", data, "filters")
+        for first, kind in ((13, "filters"), (32, "weights")):
+            for number, model in enumerate(suite.MODELS, first):
                 yield _scatter(evidence, arrays, number, model, data, kind)
-                if number == 15:
-                    yield _scatter(evidence, arrays, 3, model, data, kind)
+    if data := _measured(evidence, TINY):
+        stand_in = "" if data == TINY else f"{printed_name(data).capitalize()} stand in for {printed_name(TINY)}."
+        found = [_correlations(evidence, data, 35, "filters", _READINGS)]
+        found += [_scatter(evidence, arrays, n, model, data, "filters") for n, model in enumerate(suite.MODELS, 36)]
+        yield from (replace(each, remarks=(stand_in, *each.remarks)) for each in found)
+
+
+def left_out(evidence: Evidence) -> Iterator[str]:
+    """A sentence for the figures that a profile with others has no cells for."""
+    if _measured(evidence, CIFAR100) and not _measured(evidence, TINY):
+        name, data = evidence.profile.name, printed_name(TINY)
+        yield f"Figures 35-38 are left out: profile {name} measures nothing on {data}."
+
+
+def _measured(evidence: Evidence, data: str) -> str | None:
+    """The data set of a figure that is of ``data`` in the paper; in a demonstration the one there is stands in."""
+    own = evidence.profile.dynamics.datasets if evidence.profile.dynamics is not None else ()
+    if data in own or not own:
+        return data if own else None
+    return None if evidence.profile.shows_published else own[0]
 
 
 def printed_name(data: str) -> str:
@@ -163,7 +172,7 @@ def _scatter(evidence: Evidence, arrays: Arrays, number: int, model: str, data: 
         remarks=(
             "" if seed is None else f"{shown.capitalize()} of seed {seed}.",
             f"Correlations, Pearson's, are over all {whole}: mean and standard deviation over seeds. Before training "
-            "once with batch norm's statistics as they are, 0 and 1, and once with those of training images.",
+            "once with batch norm's statistics as they are, 0 and 1, and once recalibrated, with those of images.",
             *(f"Not drawn: {text}." for text in _absent(evidence, model, data)),
         ),
     )
@@ -197,7 +206,7 @@ def _points(
     dots = tuple(zip(map(float, x), map(float, y), strict=True)) if x is not None and y is not None else ()
     title = f"epoch {moment.epoch}"
     if moment.epoch == 0:
-        title = "before training, " + ("statistics of images" if moment.recalibrated else "as it is")
+        title = "before training, " + ("recalibrated" if moment.recalibrated else "as it is")
     return Panel(title=title, dots=dots, note=said, absent=() if dots else ("no side file",))
 
 

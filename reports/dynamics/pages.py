@@ -1,7 +1,7 @@
 """The pages of layers and of dynamics, with their figures."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from zipfile import BadZipFile
@@ -26,8 +26,11 @@ TITLES = {
 
 def pages(evidence: Evidence, registry: Registry) -> dict[str, str]:
     """The Markdown of the pages by name."""
-    found = {"layers": layers.drawings(evidence), "dynamics": moments.drawings(evidence, _arrays(registry))}
-    return {name: _page(name, sorted(of, key=lambda each: each.number), evidence) for name, of in found.items()}
+    of_moments = moments.drawings(evidence, _arrays(registry))
+    return {
+        "layers": _page("layers", layers.drawings(evidence), layers.left_out(evidence), evidence),
+        "dynamics": _page("dynamics", of_moments, moments.left_out(evidence), evidence),
+    }
 
 
 def drawings(evidence: Evidence, registry: Registry) -> Iterator[Drawing]:
@@ -44,10 +47,10 @@ def write_figures(evidence: Evidence, registry: Registry, folder: Path) -> None:
         files(folder / "figures", drawing.name, table, lambda drawing=drawing: draw(drawing, evidence.profile))  # type: ignore[misc]
 
 
-def _page(name: str, drawings: list[Drawing], evidence: Evidence) -> str:
-    parts = [f"# {TITLES[name]}", *purpose_notes(evidence.profile)]
-    parts += [_figure(drawing, evidence) for drawing in drawings]
-    if not drawings:
+def _page(name: str, drawings: Iterable[Drawing], left_out: Iterable[str], evidence: Evidence) -> str:
+    shown = [_figure(drawing, evidence) for drawing in sorted(drawings, key=lambda each: each.number)]
+    parts = [f"# {TITLES[name]}", *purpose_notes(evidence.profile), *shown, *left_out]
+    if not shown:
         parts.append(f"Profile {evidence.profile.name} has no cells for them.")
     return "\n\n".join(parts) + "\n"
 

@@ -3,7 +3,17 @@ import csv
 import pytest
 
 from bench import profiles
-from reports.curves import FIGURES, STANDARD, FigureSpec, Point, figure_data, mean_curve, to_csv
+from reports.curves import (
+    FIGURES,
+    STANDARD,
+    FigureSpec,
+    Point,
+    figure_data,
+    figures_of,
+    mean_curve,
+    to_csv,
+    without_rounds,
+)
 from reports.evidence import gather
 from reports.figures import caption, draw, write
 from results import published
@@ -37,6 +47,19 @@ def test_figures_are_those_of_the_paper():
         if row.figure != "30":  # which leaves one out
             drawn = {name for name in spec.scores.values() if name in row.series}
             assert drawn == set(spec.scores.values()), row.series
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "instead"),
+    [("paper", [1, 5, 25], [None, None, None]), ("mini", [1, 5], [None, None]), ("demo", [1, 3, 3], [None, 5, 25])],
+)
+def test_a_figure_of_rounds_that_a_profile_does_not_run_is_left_out_but_of_a_demonstration(name, shown, instead):
+    profile = profiles.get(name)
+    found = [spec for spec in figures_of(profile) if spec.number in (4, 5, 6)]
+    assert [spec.rounds for spec in found] == shown
+    assert [spec.instead for spec in found] == instead
+    sentence = "Figure 6 is left out: profile mini does not prune in 25 rounds."
+    assert list(without_rounds({4: 1, 6: 25}, profile)) == [sentence] * (name == "mini")
 
 
 def test_mean_curve_by_hand(make_record):
