@@ -1,5 +1,6 @@
 """What pytest's command line and ini file ask for."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -9,13 +10,19 @@ from _pytest.mark.expression import Expression
 def asks_for(expression: str, *marks: str) -> bool:
     """Whether tests are chosen because they carry ``marks``: ``not gpu`` chooses them too, but not for that."""
     try:
-        return bool(expression) and _chooses(expression, *marks) and not _chooses(expression)
+        named = _chooses(expression, lambda name, /, **_: name in marks)
+        return bool(expression) and named and not _chooses(expression, lambda *_, **__: False)
     except SyntaxError:
         return False  # pytest says so itself
 
 
-def _chooses(expression: str, *marks: str) -> bool:
-    return Expression.compile(expression).evaluate(lambda name, /, **_: name in marks)
+def chooses(expression: str, marks: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a test is chosen that carries ``marks``, each with its keywords. Raises SyntaxError."""
+    return _chooses(expression, lambda name, /, **words: name in marks and words.items() <= marks[name].items())
+
+
+def _chooses(expression: str, carries: Callable[..., bool]) -> bool:
+    return Expression.compile(expression).evaluate(carries)
 
 
 def value_of(config: pytest.Config, name: str) -> Any:

@@ -21,7 +21,7 @@ from bench.budget import Budget, budget, upcoming
 from bench.cell import Cell
 from bench.device import likely_kind
 from bench.executor import Outcome
-from bench.marks import asks_for, value_of
+from bench.marks import asks_for, chooses, value_of
 from bench.runner import Runner
 from bench.sharing import processes, share_threads
 from bench.state import find, missing
@@ -213,12 +213,15 @@ class CellSession:
 
 
 def _case(cell: Cell, profile: str) -> Any:
-    names = {"model": cell.model, "dataset": cell.dataset, "score": cell.score, "rounds": cell.rounds}
-    marks = (
-        pytest.mark.benchmark(group=f"{cell.model}-{cell.dataset}"),
-        pytest.mark.cell(cell, profile, **names, seed=cell.seed),
-    )
+    words = _marks(cell)
+    marks = pytest.mark.benchmark(**words["benchmark"]), pytest.mark.cell(cell, profile, **words["cell"])
     return pytest.param(cell, id=cell.id, marks=marks)
+
+
+def _marks(cell: Cell) -> dict[str, dict[str, Any]]:
+    """The marks of a cell's test, with their keywords."""
+    names = {"model": cell.model, "dataset": cell.dataset, "score": cell.score, "rounds": cell.rounds}
+    return {"benchmark": {"group": f"{cell.model}-{cell.dataset}"}, "cell": {**names, "seed": cell.seed}}
 
 
 def _cell_of(item: pytest.Item) -> Cell | None:
@@ -262,20 +265,32 @@ def _request(config: pytest.Config) -> options.Request:
 
 
 def _processes(config: pytest.Config) -> int:
-    """Into how many processes cells are divided where the user leaves that open; 0 where they run in this one."""
+    """Into how many processes cells are divided where the user leaves that open; 0 where they run in this one.
+
+    That depends on all cells that were asked for, not on those that are missing: a cell that was stopped is continued
+    with the same number of threads, or not at all.
+    """
     option = config.option
-    if option.collectonly or option.capture == "no":  # what is printed is to be seen
+    if option.collectonly or option.keyword or option.capture == "no":  # what is printed is to be seen
         return 0
     try:
         request = _request(config)
-        cells, profile = request.selection.cells(), request.selection.profile
-    except ValueError:
-        return 0  # pytest_configure says it to the user
+        cells, profile = _asked_for(config, request), request.selection.profile
+    except (ValueError, SyntaxError):
+        return 0  # pytest says it to the user
     if likely_kind(request.device) != "cpu" or request.at_once is not None or request.stacked > 1:
         return 0
-    if not request.rerun:
-        cells = missing(cells, Registry(request.registry), profile, request.references)
+    if not request.rerun and not missing(cells, Registry(request.registry), profile, request.references):
+        return 0
     return processes(len(cells))
+
+
+def _asked_for(config: pytest.Config, request: options.Request) -> list[Cell]:
+    """The cells that ids of tests and ``-m`` leave. Raises SyntaxError for an expression that is none."""
+    tests = [argument.partition("::test_cell[")[2].removesuffix("]") for argument in config.args]
+    cells = [cell for cell in request.selection.cells() if "" in tests or cell.id in tests]
+    marks = config.option.markexpr
+    return [cell for cell in cells if chooses(marks, _marks(cell))] if marks else cells
 
 
 def _check_workers(config: pytest.Config, request: options.Request) -> None:

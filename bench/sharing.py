@@ -1,6 +1,10 @@
 """Into how many processes cells on a CPU are divided where nobody says."""
 
 import os
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup")
+"""Where Linux says what a container may use."""
 
 _CELLS_EACH = 4  # a process takes seconds to start, and a stage that cells share may be computed in each
 _BYTES_EACH = 4 * 2**30  # more than any cell of the profiles that are for a CPU takes
@@ -18,7 +22,9 @@ def processes(cells: int) -> int:
 
 def processors() -> int:
     """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota, _, period = _limit("cpu.max").partition(" ")
+    return min(found, max(1, int(quota) // int(period))) if quota.isdigit() else found
 
 
 def share_threads(workers: int) -> None:
@@ -30,8 +36,18 @@ def share_threads(workers: int) -> None:
 
 
 def _memory() -> int:
-    """Bytes of this machine's memory; where the system does not tell, those of two processes."""
+    """Bytes that there are; where the system does not tell, those of two processes."""
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
-        return 2 * _BYTES_EACH
+        found = 2 * _BYTES_EACH
+    limit = _limit("memory.max")
+    return min(found, int(limit)) if limit.isdigit() else found
+
+
+def _limit(name: str) -> str:
+    """What a file of the control group says; empty where there is none."""
+    try:
+        return (CGROUP / name).read_text().strip()
+    except OSError:
+        return ""

@@ -200,14 +200,39 @@ def two_cores(lab):
     return "-p", "two_cores"
 
 
-def test_on_a_cpu_cells_are_shared_out_where_there_are_enough(lab, two_cores):
-    for options, where in [(ONE, ALONE), ((*ONE, "-n", "auto"), ALONE), (NINE, SHARED), ((*NINE, "-n", "0"), ALONE)]:
-        result = lab.pytest(*two_cores, *options, "--rerun")
-        assert result.returncode == 0, result.stdout
-        assert lab.workers() == where, options
-        lab.ran()
+LOSSES = ("-m", 'benchmark and cell(score="loss")', "--model=vgg13")  # two cells
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        (NINE, SHARED),
+        ((*NINE, "-n", "0"), ALONE),
+        (ONE, ALONE),
+        ((*ONE, "-n", "auto"), ALONE),
+        (LOSSES, ALONE),
+        ((*NINE, "-k", "loss"), ALONE),
+        ((*NINE, f"bench/test_cells.py::test_cell[{BASE}]"), ALONE),
+        ((*NINE, "bench/test_cells.py"), SHARED),
+    ],
+)
+def test_on_a_cpu_cells_are_shared_out_where_there_are_enough(lab, two_cores, options, where):
+    result = lab.pytest(*two_cores, *options)
+    assert result.returncode == 0, result.stdout
+    assert lab.workers() == where
+
+
+def test_how_cells_are_shared_out_does_not_depend_on_what_is_done_already(lab, two_cores):
+    """Or a cell that was stopped would not find its checkpoint, which is of so many threads."""
+    lab.plan = {"-loss-": "interrupt"}
+    assert lab.pytest(*two_cores, *NINE).returncode == pytest.ExitCode.INTERRUPTED
+    lab.ran()
+    lab.plan = {}
+    assert lab.pytest(*two_cores, *NINE, "-k", "not loss").returncode == 0
+    lab.ran()
     assert lab.pytest(*two_cores, *NINE).returncode == 0
-    assert lab.ran() == []
+    assert {threads for _, threads in lab.workers()} == {"1"}
+    assert lab.ran() == [LOSS]
     assert "[gw0]" not in lab.pytest(*two_cores, *NINE, "-v").stdout, "nothing is left to share out"
 
 

@@ -36,21 +36,34 @@ def test_as_many_processes_as_there_are_processors_memory_and_cells_for(machine,
     assert processes(cells) == expected
 
 
-def test_the_memory_is_that_of_the_machine():
-    assert GIB / 4 < sharing._memory() < 2**50
+def test_a_container_has_what_it_is_allowed(monkeypatch, tmp_path):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(64)), raising=False)
+    monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 2**24, "SC_PAGE_SIZE": 4096}.get, raising=False)  # 64 GiB
+    monkeypatch.setattr(sharing, "CGROUP", tmp_path)
+    assert (sharing.processors(), sharing._memory(), processes(400)) == (64, 64 * GIB, 16)
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert (sharing.processors(), sharing._memory()) == (64, 64 * GIB)
+    (tmp_path / "cpu.max").write_text("350000 100000\n")
+    (tmp_path / "memory.max").write_text(f"{8 * GIB}\n")
+    assert (sharing.processors(), sharing._memory(), processes(400)) == (3, 8 * GIB, 2)
+    (tmp_path / "cpu.max").write_text("50000 100000\n")
+    assert (sharing.processors(), processes(400)) == (1, 0)
 
 
 @pytest.mark.parametrize("error", [ValueError("unrecognized configuration name"), OSError(), AttributeError()])
-def test_where_the_memory_is_unknown_there_are_two_processes_at_most(monkeypatch, error):
+def test_where_the_memory_is_unknown_there_are_two_processes_at_most(monkeypatch, tmp_path, error):
     def unknown(name):
         raise error
 
     monkeypatch.setattr("os.sysconf", unknown, raising=False)
+    monkeypatch.setattr(sharing, "CGROUP", tmp_path)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
     assert processes(83) == 2
 
 
-def test_workers_share_the_processors_unless_told_otherwise(monkeypatch):
+def test_workers_share_the_processors_unless_told_otherwise(monkeypatch, tmp_path):
+    monkeypatch.setattr(sharing, "CGROUP", tmp_path)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     share_threads(4)
