@@ -78,7 +78,7 @@ def _first_suite(evidence: Evidence, registry: Registry, folder: Path, more: Map
     return {
         "index": overview.page(evidence, views, costs, registry, {**links, **more}),
         **{f"table{view.number}": markdown.page(view, command) for view in views},
-        **flow.pages(evidence),
+        **flow.pages(evidence, dynamics.arrays_of(registry)),
         "figures": _figures(evidence),
         **dynamics.pages(evidence, registry),
     }

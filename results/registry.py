@@ -31,7 +31,7 @@ def side_file_name(key: str, content: bytes, ending: str) -> str:
     return f"{key}.{hashlib.sha256(content).hexdigest()[:8]}.{ending}"
 
 
-def _is_named(name: str, content: bytes) -> bool:
+def is_named(name: str, content: bytes) -> bool:
     """Whether a name that ends in a digest, as :func:`side_file_name` gives it, is that of ``content``."""
     found = _DIGEST.fullmatch(name)
     return found is None or found[1] == hashlib.sha256(content).hexdigest()[:8]
@@ -107,7 +107,7 @@ class Registry:
         for record in records:
             for name in record.side_files:
                 content = self.side_file(record, name)
-                if content is None or not _is_named(name, content):
+                if content is None or not is_named(name, content):
                     path = self.path(record.profile, record.cell, record.key)
                     state = "is not there" if content is None else "is damaged: its content is not what its name says"
                     self._report(path, f"its side file {name} {state}")

@@ -27,9 +27,11 @@ def recalibrated(model: nn.Module, batches: Iterable[Batch]) -> nn.Module:
         norm.momentum = None  # which asks for the cumulative mean
     found.train()
     number = 0
-    for images, _ in batches:
-        found(images)
-        number += 1
+    devices = {parameter.device for parameter in found.parameters() if parameter.device.type == "cuda"}
+    with torch.random.fork_rng(devices=list(devices)):  # dropout draws
+        for images, _ in batches:
+            found(images)
+            number += 1
     if not number:
         raise ValueError("statistics are estimated on images, and there is not one batch")
     for module, other in zip(found.modules(), model.modules(), strict=True):

@@ -3,12 +3,11 @@
 from typing import NamedTuple
 
 import torch
-from scipy import stats
 from torch import Tensor
 
 
 class Correlation(NamedTuple):
-    """Pearson's and Spearman's coefficient over n pairs; None where one side is the same everywhere, or not finite."""
+    """Pearson's and Spearman's coefficient over n pairs; None where one side hardly varies, or is not finite."""
 
     pearson: float | None
     spearman: float | None
@@ -28,8 +27,7 @@ def correlation(x: Tensor, y: Tensor) -> Correlation:
     if not (x.isfinite().all() and y.isfinite().all()):
         return Correlation(None, None, x.numel())
     pearson = _pearson(x.flatten(), y.flatten())
-    ranks = (torch.from_numpy(stats.rankdata(each.flatten().double().cpu().numpy())) for each in (x, y))
-    return Correlation(pearson, _pearson(*ranks), x.numel())
+    return Correlation(pearson, _pearson(_ranks(x.flatten()), _ranks(y.flatten())), x.numel())
 
 
 def _pearson(x: Tensor, y: Tensor) -> float | None:
@@ -37,4 +35,13 @@ def _pearson(x: Tensor, y: Tensor) -> float | None:
         return None
     x, y = x.double(), y.double()
     x, y = x - x.mean(), y - y.mean()
-    return float((x * y).sum() / (x.norm() * y.norm()))
+    size = float(x.norm() * y.norm())
+    return max(-1.0, min(1.0, float((x * y).sum()) / size)) if size > 0 else None
+
+
+def _ranks(values: Tensor) -> Tensor:
+    """From 1 on, where ``values`` are: millions of weights are ranked, which a GPU does in no time."""
+    ascending, places = values.sort()
+    _, which, counts = torch.unique_consecutive(ascending, return_inverse=True, return_counts=True)
+    means = counts.cumsum(0) - (counts.double() - 1) / 2
+    return torch.empty_like(values, dtype=torch.float64).index_copy_(0, places, means[which])

@@ -1,5 +1,6 @@
 """What pruning does to loss and gradient in the moment, before training goes on (observations 4 and 5)."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -37,7 +38,8 @@ def effects(
     Args:
         model: a network whose structure is declared, see :class:`pruning.models.Prunable`.
         batches: images with labels; gone over once for every score.
-        scores: by name, {layer: Tensor[filters]}; the lowest are pruned, globally, with the suite's floor.
+        scores: by name, {layer: Tensor[filters]}; the lowest are pruned, globally, with the suite's floor. One that is
+            not finite everywhere ranks nothing, and its effect is NaN.
         amount: exact fraction of filters.
         temperature: what logits are divided by.
 
@@ -47,6 +49,9 @@ def effects(
     with replayable(batches) as sample:
         found = {"none": effect(model, sample, temperature)}
         for name, of in scores.items():
+            if not all(values.isfinite().all() for values in of.values()):
+                found[name] = Effect(math.nan, math.nan)
+                continue
             mask = masks.global_mask(of, amount=amount, floor=FLOOR, protected=model.protected)
             found[name] = effect(surgery.shrink(model, mask), sample, temperature)
     return found

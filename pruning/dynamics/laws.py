@@ -1,6 +1,7 @@
 """The laws of gradient flow, checked on one network at several step sizes; what :mod:`theory` predicts, in numbers."""
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from pruning.dynamics.theory import GradientFlow, Invariance, Pair, Smooth, scal
 from pruning.scores import Batch
 
 STEPS = (1e-1, 1e-2, 1e-3, 1e-4)
-"""Of eq. 9, 12 and 15: learning rates in units of :attr:`GradientFlow.time`."""
+"""Of eq. 9, 12, 15 and 22: learning rates in units of :attr:`GradientFlow.time`."""
 
 PATHS = ((0.2, 3), (0.1, 6))
 """Of eq. 7: such learning rates, and numbers of steps that take as long together."""
@@ -27,9 +28,10 @@ _FIRES = 1e-6
 class Law(NamedTuple):
     """What became of one law at one step size.
 
-    ``numbers`` are, of norm_change (eq. 9), expected_norm_change (15) and norm_acceleration (12), ratio and error of
-    the :class:`Pair`; of distance_bound (7) the largest :attr:`Bound.excess` on the way, and that at the end; of
-    scale_invariance, of the filters that fire, median and largest of both numbers.
+    ``numbers`` are, of norm_change (eq. 9), expected_norm_change (15), norm_acceleration (12) and
+    expected_norm_acceleration (22), ratio and error of the :class:`Pair`; of distance_bound (7) the largest
+    :attr:`Bound.excess` on the way, and that at the end; of scale_invariance, of the filters that fire, median and
+    largest of both numbers, NaN if none does.
     """
 
     name: str
@@ -42,7 +44,7 @@ def laws(model: nn.Module, batches: Sequence[Batch], *, temperature: float = 1.0
     """Every law on ``model`` as it is, and those of gradient flow on the same made :class:`Smooth`.
 
     The smooth network has the statistics of ``batches``; it is another function than the one that was trained. For
-    scale invariance, which takes batch norm, ``batches`` are one batch. Takes about 45 forward and backward passes in
+    scale invariance, which takes batch norm, ``batches`` are one batch. Takes about 60 forward and backward passes in
     double precision, so a few images will do: the laws hold for any sample.
 
     Raises:
@@ -60,7 +62,7 @@ def laws(model: nn.Module, batches: Sequence[Batch], *, temperature: float = 1.0
 
 
 def _of_flow(flow: GradientFlow, *, smooth: bool) -> Iterator[Law]:
-    for name in ("norm_change", "expected_norm_change", "norm_acceleration"):
+    for name in ("norm_change", "expected_norm_change", "norm_acceleration", "expected_norm_acceleration"):
         for step in STEPS:
             pair: Pair = getattr(flow, name)(step * flow.time)
             yield Law(name, smooth, step, {"ratio": pair.ratio, "error": pair.error})
@@ -72,7 +74,7 @@ def _of_flow(flow: GradientFlow, *, smooth: bool) -> Iterator[Law]:
 def _numbers(found: Invariance) -> dict[str, float]:
     fires = found.slope > _FIRES * found.slope.max()
     return {
-        f"{kind} {which}": float(of(values[fires]))
+        f"{kind} {which}": float(of(values[fires])) if fires.any() else math.nan
         for which, values in (("first", found.first), ("second", found.second))
         for kind, of in (("median", torch.median), ("largest", torch.max))
     }

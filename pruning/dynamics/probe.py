@@ -93,7 +93,7 @@ def measure(
         scaled = plain if temperature == 1.0 else mean_gradient(model, sample, temperature)
         own = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     names = {layer: f"{layer}.weight" for layer in layers}
-    norms = {layer: f"{norm}.weight" for layer, norm in getattr(model, "norms", {}).items() if layer in layers}
+    norms = _norms(model, own, layers)
     weights = _weights(own, plain, product, scaled, names, before)
     filters = _filters(own, names, weights, initial, before) | _scales(own, scaled, norms, before)
     pooled = {name: _pooled(name, parts) for name, parts in weights.items()}
@@ -110,6 +110,15 @@ def measure(
         correlations=dict(_correlations(filters, pooled)),
         distances=distances,
     )
+
+
+def _norms(model: nn.Module, own: Numbers, layers: Iterable[str]) -> dict[str, str]:
+    """The scale of batch norm that follows each layer, where the network declares one for all of them."""
+    declared = getattr(model, "norms", None)
+    if not isinstance(declared, Mapping):
+        return {}
+    found = {layer: f"{declared.get(layer)}.weight" for layer in layers}
+    return found if set(found.values()) <= own.keys() else {}
 
 
 def _weights(

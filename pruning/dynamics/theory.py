@@ -95,9 +95,7 @@ class GradientFlow:
         Raises:
             ValueError: batches are of different sizes, so that their mean is not that of the sample.
         """
-        sizes = {len(labels) for _, labels in self._batches}
-        if len(sizes) != 1:
-            raise ValueError(f"batches have {sorted(sizes)} images; the mean over them needs one size")
+        self._check_sizes()
         changes = [_growth(self._own, _moved(self._own, slope, rate)) / rate for slope in self._slopes]
         return Pair(-2 * _dot(self._own, self._slope)[None], torch.stack(changes).mean()[None])
 
@@ -109,6 +107,22 @@ class GradientFlow:
         predicted = 2 * (_dot(self._slope, self._slope) + _dot(self._own, self._product))
         return Pair(predicted[None], measured[None])
 
+    def expected_norm_acceleration(self, rate: float) -> Pair:
+        """The same in the mean over pairs of steps, the first on one batch and the second on any (appendix B, eq. 22).
+
+        Raises:
+            ValueError: batches are of different sizes, so that their mean is not that of the sample.
+        """
+        self._check_sizes()
+        changes = []
+        for slope in self._slopes:
+            once = _moved(self._own, slope, rate)
+            first = _growth(self._own, once)
+            seconds = [_growth(once, _moved(once, self._at(once, [batch])[1], rate)) for batch in self._batches]
+            changes += [(second - first) / rate**2 for second in seconds]
+        predicted = 2 * (_dot(self._slope, self._slope) + _dot(self._own, self._product))
+        return Pair(predicted[None], torch.stack(changes).mean()[None])
+
     def distance_bound(self, rate: float, steps: int) -> Iterator[Bound]:
         """After every step of gradient descent, both sides of eq. 7: distance <= decrease, as steps shrink."""
         now, slope = self._own, self._slope
@@ -118,6 +132,11 @@ class GradientFlow:
             far = {name: value - self._own[name] for name, value in now.items()}
             time = rate * number
             yield Bound(time, float(_dot(far, far)) / time, self._loss - loss)
+
+    def _check_sizes(self) -> None:
+        sizes = {len(labels) for _, labels in self._batches}
+        if len(sizes) != 1:
+            raise ValueError(f"batches have {sorted(sizes)} images; the mean over them needs one size")
 
     def _at(self, weights: Mapping[str, Tensor], batches: Sequence[Batch] | None = None) -> tuple[float, Numbers]:
         """Loss and gradient with these weights, of all batches if none are given."""

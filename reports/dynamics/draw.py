@@ -39,7 +39,7 @@ def _draw_panel(axis: "Axes", panel: Panel, drawing: Drawing) -> None:
     axis.set_title(panel.title, fontsize=10)
     if panel.empty:
         axis.set_axis_off()
-        said = "\n".join(["No finished run.", *panel.absent])
+        said = "\n".join([panel.note or "No finished run.", *panel.absent])
         axis.text(0.04, 0.95, said, va="top", fontsize=8, transform=axis.transAxes)
         return
     for place, each in enumerate(panel.lines):

@@ -148,8 +148,8 @@ _GROUPS = (
 
 def _scatter(evidence: Evidence, arrays: Arrays, number: int, model: str, data: str, kind: str) -> Drawing:
     records = done(evidence, model, data)
-    seed = min(records, default=None)
-    vectors = {} if seed is None else arrays(records[seed])
+    there = ((seed, found) for seed, record in records.items() if (found := arrays(record)))
+    seed, vectors = next(there, (min(records, default=None), {}))
     measured = [] if seed is None else records[seed].dynamics
     panels = []
     for place, moment in enumerate(measured):
@@ -178,20 +178,25 @@ def _scatter(evidence: Evidence, arrays: Arrays, number: int, model: str, data: 
     )
 
 
-def shown_epochs(evidence: Evidence) -> tuple[int, ...]:
-    """Before training, after a quarter of it and at its end: 0, 40 and 160 in the paper."""
-    assert evidence.profile.dynamics is not None
+def panel_epochs(evidence: Evidence) -> dict[str, int]:
+    """The paper's panels: before training, after a quarter of it and at its end, 0, 40 and 160 there."""
     epochs = evidence.profile.protocol.epochs
-    wanted = (0, epochs // 4, epochs)
-    return tuple(epoch for epoch in evidence.profile.dynamics.probes if epoch in wanted)
+    return {"a": 0, "b": epochs // 4, "c": epochs}
+
+
+def shown_epochs(evidence: Evidence) -> tuple[int, ...]:
+    """Those of the panels after which the profile measures."""
+    assert evidence.profile.dynamics is not None
+    return tuple(epoch for epoch in evidence.profile.dynamics.probes if epoch in panel_epochs(evidence).values())
 
 
 def _paper(evidence: Evidence, number: int, moment: Moment) -> str:
     """``paper 0.85``, where the paper's panel of that moment prints a number that may be shown here."""
     if not evidence.profile.shows_published or (moment.epoch == 0 and not moment.recalibrated):
         return ""
-    panel = "abc"[shown_epochs(evidence).index(moment.epoch)]
-    text = printed_correlations().get((number, panel))
+    printed = printed_correlations()
+    panels = (panel for panel, epoch in panel_epochs(evidence).items() if epoch == moment.epoch)
+    text = next((printed[number, panel] for panel in panels if (number, panel) in printed), None)
     verdict = "" if evidence.profile.comparable else f", {Verdict.NOT_COMPARABLE}"
     return f"paper {text}{verdict}" if text else ""
 

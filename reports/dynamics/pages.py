@@ -2,9 +2,7 @@
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +14,7 @@ from reports.evidence import Evidence
 from reports.figures import files
 from reports.tables import purpose_notes
 from results.record import Record
-from results.registry import Registry
+from results.registry import Registry, is_named
 
 TITLES = {
     "layers": "Figures 16-20: what is pruned, layer by layer",
@@ -26,7 +24,7 @@ TITLES = {
 
 def pages(evidence: Evidence, registry: Registry) -> dict[str, str]:
     """The Markdown of the pages by name."""
-    of_moments = moments.drawings(evidence, _arrays(registry))
+    of_moments = moments.drawings(evidence, arrays_of(registry))
     return {
         "layers": _page("layers", layers.drawings(evidence), layers.left_out(evidence), evidence),
         "dynamics": _page("dynamics", of_moments, moments.left_out(evidence), evidence),
@@ -37,7 +35,7 @@ def drawings(evidence: Evidence, registry: Registry) -> Iterator[Drawing]:
     """Every figure of both pages; none of a profile without this suite."""
     if evidence.profile.datasets:
         yield from layers.drawings(evidence)
-        yield from moments.drawings(evidence, _arrays(registry))
+        yield from moments.drawings(evidence, arrays_of(registry))
 
 
 def write_figures(evidence: Evidence, registry: Registry, folder: Path) -> None:
@@ -83,16 +81,15 @@ def _seeds(drawing: Drawing) -> Iterator[str]:
             yield f"{panel.title}, seeds: {seeds}{absent}."
 
 
-def _arrays(registry: Registry) -> moments.Arrays:
+def arrays_of(registry: Registry) -> moments.Arrays:
+    """Reads the vectors of a record; a side file that is lost or damaged has none."""
+
     def load(record: Record) -> Mapping[str, npt.NDArray[np.float32]]:
         found: dict[str, npt.NDArray[np.float32]] = {}
         for name in record.side_files:
             content = registry.side_file(record, name)
-            if content is not None:
-                with (
-                    suppress(ValueError, OSError, BadZipFile),
-                    np.load(io.BytesIO(content)) as file,
-                ):  # or it is damaged
+            if content is not None and is_named(name, content):
+                with np.load(io.BytesIO(content)) as file:
                     found |= dict(file)
         return found
 

@@ -1,5 +1,6 @@
 """The pages of claims and of theory."""
 
+from reports.dynamics.moments import Arrays
 from reports.evidence import Evidence
 from reports.flow import page as claims
 from reports.flow import theory
@@ -9,9 +10,12 @@ from reports.flow.facts import Facts, clean
 TITLES = {"claims": "Claims of the paper", "theory": theory.TITLE}
 
 
-def pages(evidence: Evidence) -> dict[str, str]:
-    """The Markdown of both by name. Runs made by source that is not committed are left out."""
+def pages(evidence: Evidence, arrays: Arrays) -> dict[str, str]:
+    """The Markdown of both by name; ``arrays`` reads the vectors of a record.
+
+    Runs made by source that is not committed are left out.
+    """
     kept, left_out = clean(evidence)
     facts = Facts(kept)
     found = evaluate(facts)
-    return {"claims": claims.page(facts, found, left_out), "theory": theory.page(facts, found)}
+    return {"claims": claims.page(facts, found, left_out), "theory": theory.page(facts, found, arrays)}

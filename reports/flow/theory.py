@@ -1,16 +1,22 @@
 """The page that sets what the theory of gradient flow predicts beside what was measured."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 
+import numpy as np
+import numpy.typing as npt
+
+from bench.cell import DYNAMICS
 from bench.suites import gradient_flow as suite
 from reports.claims.finding import Evaluated, Outcome
+from reports.dynamics.moments import Arrays
 from reports.evidence import Evidence
 from reports.flow.facts import Facts, lacking
 from reports.flow.laws import NETWORKS, Seen, seen
 from reports.markdown import BREAK, grid
 from reports.tables import purpose_notes
 from reports.verdicts import Verdict
+from results.record import Record
 
 TITLE = "What the theory predicts, what we measured"
 
@@ -30,11 +36,16 @@ _LAWS = {
         "curvature is not in H, which autograd takes where the network is smooth, and does not go as steps shrink, "
         "until they are so small that no unit crosses its kink.",
     ),
+    "expected_norm_acceleration": (
+        "Eq. 22: so it is under SGD, in the mean over pairs of mini-batches",
+        "The same relative error, in the mean over the four ways to take two steps that each see one of two "
+        "mini-batches.",
+    ),
 }
 """Laws with one error, and what is said of them."""
 
 
-def page(facts: Facts, found: Sequence[Evaluated]) -> str:
+def page(facts: Facts, found: Sequence[Evaluated], arrays: Arrays) -> str:
     """Laws with their errors by step size, scale invariance, and the observations with what records say of them."""
     evidence = facts.evidence
     parts = [
@@ -43,6 +54,7 @@ def page(facts: Facts, found: Sequence[Evaluated]) -> str:
         _INTRODUCTION,
         *(_law(facts, name) for name in _LAWS),
         _bound(facts),
+        _distance(facts, arrays),
         _invariance(facts),
         *_observations(found, evidence),
     ]
@@ -75,6 +87,35 @@ def _bound(facts: Facts) -> str:
     )
     title = "## Eq. 7: the squared distance from initialisation, by time, is at most the decrease of the loss"
     return "\n\n".join([title, said, *tables])
+
+
+def _distance(facts: Facts, arrays: Arrays) -> str:
+    """What eq. 8 replaces by 1, by network and epoch."""
+    found: dict[str, dict[int, list[float]]] = {}
+    for setting, records in facts.evidence.records.items():
+        if setting.score == DYNAMICS:
+            for record in records.values():
+                for epoch, share in _shares(record, arrays(record)):
+                    found.setdefault(setting.model, {}).setdefault(epoch, []).append(share)
+    epochs = sorted({epoch for each in found.values() for epoch in each})
+    rows = [
+        [suite.PRINTED_NAMES[model], *(_spread(found[model].get(epoch, ())) for epoch in epochs)]
+        for model in suite.MODELS
+        if model in found
+    ]
+    said = (
+        "The paper takes the one for the other, as parameters begin small. ‖Θ(T) - Θ(0)‖² / ‖Θ(T)‖² over the filters "
+        "of all prunable layers, by epoch of training:"
+    )
+    title = "## Eq. 8: the distance from initialisation is about the norm"
+    return "\n\n".join([title, said, grid(["", *(f"epoch {epoch}" for epoch in epochs)], rows) if rows else _NOTHING])
+
+
+def _shares(record: Record, vectors: Mapping[str, npt.NDArray[np.float32]]) -> Iterator[tuple[int, float]]:
+    for place, moment in enumerate(record.dynamics):
+        distance, norm = (vectors.get(f"{place}.filters.{name}") for name in ("distance", "norm"))
+        if moment.epoch > 0 and distance is not None and norm is not None:
+            yield moment.epoch, float((distance.astype(float) ** 2).sum() / (norm.astype(float) ** 2).sum())
 
 
 def _invariance(facts: Facts) -> str:

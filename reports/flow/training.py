@@ -10,7 +10,7 @@ from bench.suites import gradient_flow as suite
 from reports.claims.estimates import correlation
 from reports.claims.finding import Absent, Finding, Outcome, Tested, judged
 from reports.claims.relations import Relation, above, below, equal
-from reports.dynamics.moments import TINY, printed_name, shown_epochs
+from reports.dynamics.moments import TINY, panel_epochs, printed_name, shown_epochs
 from reports.dynamics.reading import Of, moments, pearson, spearman
 from reports.flow.facts import Check, Facts, Measure, parts, place
 from reports.flow.reading import dominance, early_gradient, effect, later, minus, shift
@@ -148,7 +148,7 @@ def _highly(kind: str, *data: str) -> Check:
 _PANEL = re.compile(
     r"gf_corr_fig\d+[abc]_(?P<model>[a-z0-9]+?)(?P<tiny>_tin)?_(?P<when>init|e40|e160)(?P<weights>_weights)?"
 )
-_WHEN = {"init": 0, "e40": 1, "e160": 2}
+_WHEN = {"init": "a", "e40": "b", "e160": "c"}
 
 
 def panel(claim_id: str) -> Check:
@@ -162,7 +162,7 @@ def panel(claim_id: str) -> Check:
         names = measured_on(facts, data, stand_in=False)
         if not names:
             return judged(claim.strength, _unmeasured(facts, data, stand_in=False))
-        epoch = shown_epochs(facts.evidence)[_WHEN[found["when"]]]
+        epoch = panel_epochs(facts.evidence)[_WHEN[found["when"]]]
         measure = _at("theta_g, theta_hg", kind, epoch, transformed=True)
         return judged(claim.strength, [_quoted(facts, model, names[0], f"{kind}, epoch {epoch}", measure, claim)])
 

@@ -15,7 +15,7 @@ from bench.profiles import PROFILES, Dynamics
 from bench.progress import OutOfBudget, silent
 from bench.protocol import Protocol
 from bench.suites import gradient_flow
-from pruning import dynamics
+from pruning import dynamics, models, scores
 from results.registry import Registry
 
 from . import tiny
@@ -112,6 +112,44 @@ def test_loss_and_gradient_after_pruning_are_those_of_what_is_left(tmp_path):
     for moment in record.dynamics[2:]:
         assert moment.effects["grasp_t1"] != moment.effects["abs_grasp"]
         assert all(loss > 0 and norm > 0 for loss, norm in moment.effects.values())
+
+
+def test_the_observations_are_what_their_arrays_say(tmp_path):
+    """Masks by norm and by distance, and what becomes of norms in the epoch after a moment."""
+    record, arrays = run(tmp_path, cell())
+    found = loaded(arrays[record.side_files[0]])
+
+    def filters(place, name):
+        return torch.from_numpy(found[f"{place}.filters.{name}"]).double()
+
+    amount = float(gradient_flow.amount("vgg13", "digits"))
+    assert amount != 0.2
+    for place in (2, 3):
+        expected = dynamics.mask_distance(filters(place, "norm"), filters(place, "distance"), share=amount)
+        assert record.dynamics[place].distances[probing.NORM_AND_DISTANCE] == pytest.approx(expected, abs=1e-9)
+    every = profile((0, 2, 3, 4))
+    record, arrays = run(tmp_path, cell(), using=every)
+    found = loaded(arrays[record.side_files[0]])
+    assert [moment.epoch for moment in record.dynamics] == [0, 0, 2, 3, 4]
+    for place in (2, 3):  # the norms an epoch later are those of the next moment
+        change = (filters(place + 1, "norm") ** 2 - filters(place, "norm") ** 2).abs()
+        pearson, spearman, _ = record.dynamics[place].correlations["filters: taylor, next norm change"]
+        expected = dynamics.correlation(filters(place, "taylor"), change)
+        assert (pearson, spearman) == pytest.approx((expected.pearson, expected.spearman), abs=1e-3)
+
+
+def test_scores_of_the_observations_are_the_suite_s():
+    net = models.build("vgg13", width="0.125", seed=0).double()
+    batches = [(torch.randn(4, 3, 16, 16, dtype=torch.float64), torch.arange(4))]
+    net = dynamics.recalibrated(net, batches)
+    found = probing.scores_of(dynamics.measure(net, batches, temperature=5.0))
+    assert set(found) == {"magnitude", "loss", "grasp_t1", "abs_grasp"}
+    for name, layers in found.items():
+        expected = scores.filter_scores(name, net, batches, temperature=5.0)
+        assert layers.keys() == expected.keys()
+        for layer, values in layers.items():
+            largest = float(expected[layer].abs().max())
+            torch.testing.assert_close(values, expected[layer].double(), rtol=1e-8, atol=1e-9 * largest)
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3])

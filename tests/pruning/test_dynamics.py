@@ -12,7 +12,7 @@ from scipy import stats
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from pruning import dynamics, models, scores
+from pruning import dynamics, masks, models, scores, surgery
 from pruning.dynamics import correlation, mask_distance, measure, recalibrated
 from pruning.scores import Batch
 
@@ -222,6 +222,9 @@ def test_correlations_that_there_are_not() -> None:
         correlation(torch.ones(2), torch.ones(3))
     assert correlation(torch.tensor([1.0, math.nan]), torch.arange(2.0)) == (None, None, 2)
     assert correlation(torch.arange(2.0), torch.tensor([1.0, -math.inf])) == (None, None, 2)
+    tiny = torch.arange(3.0, dtype=torch.float64) * 1e-200  # its norm is no number
+    assert correlation(tiny, tiny) == (None, pytest.approx(1.0), 3)
+    assert correlation(torch.tensor([1.0, 1.0, 3.0]), torch.tensor([4.0, 6.0, 5.0])).spearman == pytest.approx(0.0)
 
 
 def test_statistics_are_means_over_the_batches() -> None:
@@ -247,3 +250,51 @@ def test_an_initialised_network_says_something_only_with_its_own_statistics() ->
     batches = [(torch.randn(40, 3, 16, 16, generator=generator), torch.randint(10, (40,), generator=generator))]
     fresh, own = (measure(each, batches, temperature=1.0) for each in (net, recalibrated(net, batches)))
     assert fresh.filters["theta_g"].abs().max() < 1e-4 * own.filters["theta_g"].abs().max()
+
+
+def test_what_pruning_does_in_the_moment_is_what_a_smaller_network_does() -> None:
+    """A filter's score is its place in its layer, so that the first ones go."""
+    net = models.build("vgg13", width="0.125", seed=0).double()
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(6, 3, 16, 16, generator=generator, dtype=torch.float64)
+    batches = [(images[:4], torch.tensor([0, 1, 2, 3])), (images[4:], torch.tensor([4, 5]))]
+    net = recalibrated(net, batches)
+    of = {name: torch.arange(len(layer.weight)).double() for name, layer in scores.filter_layers(net).items()}
+    found = dynamics.effects(net, batches, {"place": of}, amount="0.5", temperature=5.0)
+    assert list(found) == ["none", "place"]
+    lowest = masks.global_mask(of, amount="0.5", floor="0.05", protected=net.protected)
+    assert not all(bool(kept.all()) for kept in lowest.values())
+    assert all(bool(kept[-1]) for kept in lowest.values())
+    for name, left in (("none", net), ("place", surgery.shrink(net, lowest))):
+        left = copy.deepcopy(left).eval()
+        loss = sum(F.cross_entropy(left(x) / 5.0, y, reduction="sum") for x, y in batches) / 6
+        slopes = torch.autograd.grad(loss, list(left.parameters()))
+        norm = math.sqrt(sum(float(slope.pow(2).sum()) for slope in slopes))
+        assert found[name] == (pytest.approx(loss.item(), rel=1e-9), pytest.approx(norm, rel=1e-9))
+
+
+def test_a_score_that_is_not_finite_has_no_effect() -> None:
+    net = models.build("vgg13", width="0.125", seed=0)
+    batches = [(torch.randn(2, 3, 16, 16), torch.tensor([0, 1]))]
+    of = {name: torch.ones(len(layer.weight)) for name, layer in scores.filter_layers(net).items()}
+    next(iter(of.values()))[0] = math.inf
+    found = dynamics.effects(net, batches, {"wild": of}, amount="0.5", temperature=1.0)
+    assert math.isfinite(found["none"].loss)
+    assert all(math.isnan(value) for value in found["wild"])
+
+
+def test_scales_are_measured_where_the_network_declares_one_for_every_layer() -> None:
+    net = small()
+    plain = measure(net, sample(), temperature=5.0, before=moved(net, 1))
+    net.norms = {"b": "m", "a": "n", "out": "m"}  # in any order, and with others
+    other = measure(net, sample(), temperature=5.0, before=moved(net, 1))
+    torch.testing.assert_close(other.filters["sigma_dsigma"], plain.filters["sigma_dsigma"], rtol=0, atol=0)
+    for norms in ({"a": "n"}, {"a": "n", "b": "nowhere"}, nn.ModuleList()):
+        net.norms = norms
+        assert "sigma" not in measure(net, sample(), temperature=5.0, before=moved(net, 1)).filters
+
+
+def test_recalibration_draws_no_random_number() -> None:
+    net, state = nn.Sequential(nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2), nn.Dropout(0.5)).double(), torch.get_rng_state()
+    recalibrated(net, sample())
+    assert torch.equal(torch.get_rng_state(), state)

@@ -1,12 +1,13 @@
 """The identities of gradient flow, on a smooth network in small steps; and what batch statistics make of them."""
 
+import copy
 import math
 from itertools import pairwise, product
 
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
+from torch import Tensor, nn
 
 from pruning import models
 from pruning.dynamics import laws, recalibrated, theory
@@ -63,6 +64,36 @@ def test_norms_accelerate_with_theta_hg() -> None:
     assert pairs[-1].error < 0.05
 
 
+def test_in_the_mean_over_pairs_of_batches_sgd_accelerates_norms_like_gradient_flow() -> None:
+    """Appendix B, eq. 22, beside steps of torch's own SGD; the same batch twice is not enough."""
+    net, batches = small(), sample(count=12, size=3)
+    flow = GradientFlow(net, batches)
+    pairs = [flow.expected_norm_acceleration(rate) for rate in RATES]
+    assert halved([pair.error for pair in pairs])
+    assert pairs[-1].predicted == pytest.approx(flow.norm_acceleration(RATES[-1]).predicted, rel=1e-12)
+    changes = {
+        (i, j): second_difference(net, [batches[i], batches[j]], RATES[0]) for i, j in product(range(4), repeat=2)
+    }
+    assert float(pairs[0].measured) == pytest.approx(sum(changes.values()) / 16, rel=1e-9)
+    twice = sum(changes[i, i] for i in range(4)) / 4
+    assert abs(twice - pairs[0].predicted) > 3 * abs(pairs[0].measured - pairs[0].predicted)
+    with pytest.raises(ValueError, match=r"^batches have \[2, 4\] images; the mean over them needs one size$"):
+        GradientFlow(net, sample(6, 4)).expected_norm_acceleration(1e-2)
+
+
+def second_difference(net: nn.Module, batches: list[Batch], rate: float) -> float:
+    """That of ||Theta||^2 over a step of SGD on each of two batches, per rate squared."""
+    net = copy.deepcopy(net).eval()
+    optimiser = torch.optim.SGD(net.parameters(), lr=rate)
+    norms = [sum(float(p.detach().pow(2).sum()) for p in net.parameters())]
+    for images, labels in batches:
+        optimiser.zero_grad()
+        F.cross_entropy(net(images), labels).backward()
+        optimiser.step()
+        norms.append(sum(float(p.detach().pow(2).sum()) for p in net.parameters()))
+    return (norms[2] - 2 * norms[1] + norms[0]) / rate**2
+
+
 def test_distance_bounds_how_much_the_loss_has_fallen() -> None:
     """Eq. 7: what steps that are not infinitely small go beyond it halves with them, and later there is room."""
     flow = GradientFlow(small(), sample())
@@ -115,7 +146,9 @@ def test_kinks_curve_what_the_hessian_calls_straight(name: str) -> None:
         [found["norm_acceleration", which, step]["error"] for step in laws.STEPS] for which in (False, True)
     )
     assert kinked[2] > 5 * smooth[2]  # the smallest step may be too small for any unit to cross its kink
-    assert smooth[-1] < 0.2 * smooth[-2] < 0.1 * smooth[0]
+    expected = [found["expected_norm_acceleration", True, step]["error"] for step in laws.STEPS]
+    for errors in (smooth, expected):
+        assert errors[-1] < 0.2 * errors[-2] < 0.1 * errors[0]
     for which, law in product((False, True), ("norm_change", "expected_norm_change")):  # of first order, kinks are none
         errors = [found[law, which, step]["error"] for step in laws.STEPS]
         assert all(after == pytest.approx(before / 10, rel=0.01, abs=1e-7) for before, after in pairwise(errors))
@@ -126,8 +159,8 @@ def test_kinks_curve_what_the_hessian_calls_straight(name: str) -> None:
 
 def test_every_law_says_its_step_and_its_numbers() -> None:
     found = list(laws.laws(small(), sample(12, 3)))
-    first_order = ("norm_change", "expected_norm_change", "norm_acceleration")
-    expected = {(name, smooth, step) for name in first_order for smooth in (False, True) for step in laws.STEPS}
+    single = ("norm_change", "expected_norm_change", "norm_acceleration", "expected_norm_acceleration")
+    expected = {(name, smooth, step) for name in single for smooth in (False, True) for step in laws.STEPS}
     expected |= {("distance_bound", smooth, step) for smooth in (False, True) for step, _ in laws.PATHS}
     expected |= {("scale_invariance", False, eps) for eps in (1e-5, laws.LIMIT)}
     assert {(law.name, law.smooth, law.step) for law in found} == expected
@@ -169,7 +202,9 @@ def test_an_excess_is_a_share_of_the_decrease_also_where_the_loss_rises() -> Non
 def test_a_network_without_batch_norm_has_no_scale_to_be_invariant_to() -> None:
     net = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.Flatten(), torch.nn.Linear(2 * 14 * 14, 10))
     found = list(laws.laws(net, batches(2) * 2))
-    assert {law.name for law in found} == {"norm_change", "expected_norm_change", "norm_acceleration", "distance_bound"}
+    assert {law.name for law in found} == {
+        "norm_change", "expected_norm_change", "norm_acceleration", "expected_norm_acceleration", "distance_bound"
+    }  # fmt: skip
 
 
 def test_means_take_the_place_of_maxima() -> None:

@@ -1,6 +1,7 @@
 """Figures of layers and of dynamics, from records made by hand."""
 
 import csv
+import dataclasses
 import io
 import re
 
@@ -16,7 +17,7 @@ from reports.dynamics.panels import Point, to_csv
 from reports.evidence import gather
 from results import published
 from results.record import Layer, Moment
-from results.registry import Registry
+from results.registry import Registry, side_file_name
 
 PAPER, MINI, DEMO = (profiles.get(name) for name in ("paper", "mini", "demo"))
 FILTERS = 30
@@ -65,7 +66,7 @@ def measured(make_record, registry):
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
         layers_ = [Layer(name=name, kept=4, total=4) for name in names(model)]
-        name = f"{record.key}.0123abcd.npz"
+        name = side_file_name(record.key, content.getvalue(), "npz")
         record = msgspec.structs.replace(record, dynamics=found, layers=layers_, side_files=[name])
         registry.put(record)
         registry.keep(record.profile, record.cell, name, content.getvalue())
@@ -75,14 +76,14 @@ def measured(make_record, registry):
 
 
 def dynamic(number, registry, profile=PAPER):
-    found = moments.drawings(gather(profile, registry.records(profile.name)), pages._arrays(registry))
+    found = moments.drawings(gather(profile, registry.records(profile.name)), pages.arrays_of(registry))
     (one,) = (each for each in found if each.number == number)
     return one
 
 
 def test_the_figures_are_those_of_the_paper(registry):
     evidence = gather(PAPER, [])
-    found = [*layers.drawings(evidence), *moments.drawings(evidence, pages._arrays(registry))]
+    found = [*layers.drawings(evidence), *moments.drawings(evidence, pages.arrays_of(registry))]
     printed = {int(row.figure) for row in published.figures(suite.SUITE) if "accuracy curves" not in row.title}
     assert sorted(each.number for each in found) == sorted(printed)
     assert all(each.empty for each in found)
@@ -93,7 +94,7 @@ def test_the_figures_are_those_of_the_paper(registry):
 def test_a_demonstration_has_every_figure_and_others_say_what_they_leave_out(registry):
     def numbers(name):
         evidence = gather(profiles.get(name), [])
-        found = [*layers.drawings(evidence), *moments.drawings(evidence, pages._arrays(registry))]
+        found = [*layers.drawings(evidence), *moments.drawings(evidence, pages.arrays_of(registry))]
         return sorted(each.number for each in found), [*layers.left_out(evidence), *moments.left_out(evidence)], found
 
     every = [2, 3, *range(13, 22), *range(31, 39)]
@@ -245,7 +246,31 @@ def test_a_record_whose_side_file_is_lost_shows_its_correlation(measured, regist
     drawing = dynamic(15, registry)
     assert drawing.panels[1].absent == ("no side file",)
     assert drawing.panels[1].note.startswith("r = 0.80")
-    assert Registry(registry.root).records("paper") == [record]
+    shown = draw(drawing, PAPER).axes[1].texts
+    assert [text.get_text() for text in shown] == ["r = 0.80 (1)\npaper 0.85\nno side file"]
+    measured("resnet56", "cifar100", 1)
+    another = dynamic(15, registry)
+    assert another.panels[1].note.startswith("r = 0.83 ± 0.04 (2)")
+    assert len(another.panels[1].dots) == FILTERS
+    assert "Every filter of seed 1." in another.remarks
+    assert record in Registry(registry.root).records("paper")
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK", b"no archive at all"])
+def test_a_damaged_side_file_stops_no_report(measured, registry, damage):
+    record = measured("resnet56", "cifar100")
+    registry.path(record.profile, record.cell, record.key).with_name(record.side_files[0]).write_bytes(damage)
+    assert dynamic(15, registry).panels[1].absent == ("no side file",)
+
+
+def test_a_panel_takes_the_number_that_the_paper_prints_of_its_moment(measured, registry):
+    """Not the next one, where a profile does not measure after a quarter of the training."""
+    record = measured("resnet56", "cifar100", epochs=(0, 160))
+    evidence = gather(PAPER, [record])
+    few = dataclasses.replace(PAPER, dynamics=dataclasses.replace(PAPER.dynamics, probes=(0, 160)))
+    found = moments.drawings(dataclasses.replace(evidence, profile=few), pages.arrays_of(registry))
+    (three,) = (each for each in found if each.number == 13 + 2)
+    assert [panel.note.partition("\n")[2] for panel in three.panels] == ["", "paper 0.85", ""]
 
 
 def test_lines_of_a_profile_in_another_precision_are_its_own(measured, registry):
