@@ -19,7 +19,7 @@ from pruning.scores import Batch
 from results.record import Law, Moment, finite
 
 CALIBRATION_BATCHES = 20
-"""Of training images, over which batch norm's statistics are averaged before training (PROTOCOLS A.5.1)."""
+"""At most, of training images, over which batch norm's statistics are averaged before training (PROTOCOLS A.5.1)."""
 
 _THEORY_IMAGES = 4
 """In each of the two batches on which laws are checked; they hold on any."""

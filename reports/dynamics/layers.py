@@ -28,6 +28,7 @@ def drawings(evidence: Evidence) -> Iterator[Drawing]:
     """Figures 16-20; those of one number of rounds only where the profile prunes in so many."""
     data = dataset(evidence)
     remark = (
+        "" if data == DATASET else f"On {suite.PRINTED_NAMES[data]} instead of {suite.PRINTED_NAMES[DATASET]}.",
         "Share of the layer's filters that are gone after the last round, mean over seeds; a bar is one standard "
         "deviation.",
     )

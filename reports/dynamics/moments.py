@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.cell import DYNAMICS
+from bench.profiles import TINY_PIXELS
 from bench.suites import gradient_flow as suite
 from reports.dynamics.panels import Drawing, Panel, line
 from reports.dynamics.reading import Of, moments, pearson
@@ -29,24 +30,60 @@ _READINGS = {
 }
 """What |sigma dsigma| is correlated with in Figures 2 and 35: loss preservation in its three readings."""
 
+PRODUCTS = "theta_g, theta_hg"
+"""What is paired in a scatter."""
+
 _WEIGHTS = {"weights: theta_dtheta, loss": "correlation with |θ g|"}
 
 
-def drawings(evidence: Evidence, arrays: Arrays) -> Iterator[Drawing]:
-    """Every figure of this kind that the profile has cells for; Figure 3 is Figure 15, shown early."""
+@dataclass(frozen=True)
+class Scatter:
+    """A figure of theta . Hg over theta . g, of filters or of weights."""
+
+    number: int
+    model: str
+    data: str
+    kind: str
+
+
+def scatters(evidence: Evidence) -> Iterator[Scatter]:
+    """Those that the profile has cells for; Figure 3 is Figure 15, shown early."""
     if data := _measured(evidence, CIFAR100):
-        yield _correlations(evidence, data, 2, "filters", _READINGS)
-        yield _correlations(evidence, data, 31, "weights", _WEIGHTS)
-        yield _gradients(evidence, data)
-        yield _scatter(evidence, arrays, 3, "resnet56", data, "filters")
+        yield Scatter(3, "resnet56", data, "filters")
         for first, kind in ((13, "filters"), (32, "weights")):
-            for number, model in enumerate(suite.MODELS, first):
-                yield _scatter(evidence, arrays, number, model, data, kind)
+            yield from (Scatter(number, model, data, kind) for number, model in enumerate(suite.MODELS, first))
     if data := _measured(evidence, TINY):
-        stand_in = "" if data == TINY else f"{printed_name(data).capitalize()} stand in for {printed_name(TINY)}."
-        found = [_correlations(evidence, data, 35, "filters", _READINGS)]
-        found += [_scatter(evidence, arrays, n, model, data, "filters") for n, model in enumerate(suite.MODELS, 36)]
-        yield from (replace(each, remarks=(stand_in, *each.remarks)) for each in found)
+        yield from (Scatter(number, model, data, "filters") for number, model in enumerate(suite.MODELS, 36))
+
+
+def drawings(evidence: Evidence, arrays: Arrays) -> Iterator[Drawing]:
+    """Every figure of this kind that the profile has cells for."""
+    for drawing, paper in _drawings(evidence, arrays):
+        data = _measured(evidence, paper)
+        instead = "" if data == paper else f"On {printed_name(data)} instead of {printed_name(paper)}."
+        yield replace(drawing, remarks=(instead, *drawing.remarks, _sample(evidence, data)))
+
+
+def _drawings(evidence: Evidence, arrays: Arrays) -> Iterator[tuple[Drawing, str]]:
+    """With the data set of the paper's figure."""
+    if data := _measured(evidence, CIFAR100):
+        yield _correlations(evidence, data, 2, "filters", _READINGS), CIFAR100
+        yield _correlations(evidence, data, 31, "weights", _WEIGHTS), CIFAR100
+        yield _gradients(evidence, data), CIFAR100
+    if data := _measured(evidence, TINY):
+        yield _correlations(evidence, data, 35, "filters", _READINGS), TINY
+    for each in scatters(evidence):
+        yield _scatter(evidence, arrays, each), TINY if each.number >= 36 else CIFAR100
+
+
+def _sample(evidence: Evidence, data: str) -> str:
+    """On what, and how, a moment is measured."""
+    protocol = evidence.profile.protocol
+    size = f" at {TINY_PIXELS} × {TINY_PIXELS}" if data == TINY else ""
+    return (
+        f"Measured on {protocol.score_samples:,} training images{size}, as many of each class, batch norm with running "
+        f"statistics; θ·g and θ·Hg at temperature 1, loss preservation and gradient norms at {protocol.temperature:g}."
+    )
 
 
 def left_out(evidence: Evidence) -> Iterator[str]:
@@ -56,12 +93,15 @@ def left_out(evidence: Evidence) -> Iterator[str]:
         yield f"Figures 35-38 are left out: profile {name} measures nothing on {data}."
 
 
-def _measured(evidence: Evidence, data: str) -> str | None:
-    """The data set of a figure that is of ``data`` in the paper; in a demonstration the one there is stands in."""
+def _measured(evidence: Evidence, data: str) -> str:
+    """The data set of a figure that is of ``data`` in the paper, empty if none is measured.
+
+    In a demonstration the one that there is stands in.
+    """
     own = evidence.profile.dynamics.datasets if evidence.profile.dynamics is not None else ()
-    if data in own or not own:
-        return data if own else None
-    return None if evidence.profile.shows_published else own[0]
+    if data in own:
+        return data
+    return "" if evidence.profile.shows_published or not own else own[0]
 
 
 def printed_name(data: str) -> str:
@@ -146,7 +186,8 @@ _GROUPS = (
 """Panels of Figure 21: title, model, and how the names of its layers begin."""
 
 
-def _scatter(evidence: Evidence, arrays: Arrays, number: int, model: str, data: str, kind: str) -> Drawing:
+def _scatter(evidence: Evidence, arrays: Arrays, scatter: Scatter) -> Drawing:
+    model, data, kind = scatter.model, scatter.data, scatter.kind
     records = done(evidence, model, data)
     there = ((seed, found) for seed, record in records.items() if (found := arrays(record)))
     seed, vectors = next(there, (min(records, default=None), {}))
@@ -156,7 +197,7 @@ def _scatter(evidence: Evidence, arrays: Arrays, number: int, model: str, data: 
         if moment.epoch in shown_epochs(evidence):
             of_seeds = [record.dynamics[place] for record in records.values()]
             panel = _points(place, moment, vectors, of_seeds, kind)
-            note = f"{panel.note}\n{_paper(evidence, number, moment)}".strip()
+            note = f"{panel.note}\n{paper(evidence, scatter.number, moment)}".strip()
             panels.append(replace(panel, note=note))
     if not panels:
         absent = _absent(evidence, model, data)
@@ -164,15 +205,16 @@ def _scatter(evidence: Evidence, arrays: Arrays, number: int, model: str, data: 
     whole = "filters" if kind == "filters" else "weights of the prunable layers"
     shown = "every filter" if kind == "filters" else "a sample of the weights"
     return Drawing(
-        number=number,
+        number=scatter.number,
         title=f"{suite.PRINTED_NAMES[model]} on {printed_name(data)}: {kind}",
         x="θ·g",
         y="θ·Hg",
         panels=tuple(panels),
         remarks=(
             "" if seed is None else f"{shown.capitalize()} of seed {seed}.",
-            f"Correlations, Pearson's, are over all {whole}: mean and standard deviation over seeds. Before training "
-            "once with batch norm's statistics as they are, 0 and 1, and once recalibrated, with those of images.",
+            f"Correlations, Pearson's, are over all {whole}: mean, standard deviation and number over seeds "
+            f"({', '.join(map(str, records)) or 'none'}). Before training once with batch norm's statistics as they "
+            "are, 0 and 1, and once recalibrated, with those of images.",
             *(f"Not drawn: {text}." for text in _absent(evidence, model, data)),
         ),
     )
@@ -190,7 +232,7 @@ def shown_epochs(evidence: Evidence) -> tuple[int, ...]:
     return tuple(epoch for epoch in evidence.profile.dynamics.probes if epoch in panel_epochs(evidence).values())
 
 
-def _paper(evidence: Evidence, number: int, moment: Moment) -> str:
+def paper(evidence: Evidence, number: int, moment: Moment) -> str:
     """``paper 0.85``, where the paper's panel of that moment prints a number that may be shown here."""
     if not evidence.profile.shows_published or (moment.epoch == 0 and not moment.recalibrated):
         return ""
@@ -205,14 +247,23 @@ def _points(
     place: int, moment: Moment, vectors: Mapping[str, npt.NDArray[np.float32]], seeds: Iterable[Moment], kind: str
 ) -> Panel:
     x, y = (vectors.get(f"{place}.{kind}.{name}") for name in ("theta_g", "theta_hg"))
-    found = [value for each in seeds if (value := pearson(f"{kind}: theta_g, theta_hg")(each)) is not None]
-    spread = f" ± {stdev(found):.2f}" if len(found) > 1 else ""
-    said = f"r = {fmean(found):.2f}{spread} ({len(found)})".replace("-0.00", "0.00") if found else ""
+    found = over_seeds(pearson(f"{kind}: {PRODUCTS}"), seeds)
+    said = f"r = {found}" if found else ""
     dots = tuple(zip(map(float, x), map(float, y), strict=True)) if x is not None and y is not None else ()
-    title = f"epoch {moment.epoch}"
-    if moment.epoch == 0:
-        title = "before training, " + ("recalibrated" if moment.recalibrated else "as it is")
-    return Panel(title=title, dots=dots, note=said, absent=() if dots else ("no side file",))
+    return Panel(title=when(moment), dots=dots, note=said, absent=() if dots else ("no side file",))
+
+
+def when(moment: Moment) -> str:
+    """``epoch 2``, or which of the two moments before training."""
+    start = "before training, " + ("recalibrated" if moment.recalibrated else "as it is")
+    return f"epoch {moment.epoch}" if moment.epoch else start
+
+
+def over_seeds(of: Of, seeds: Iterable[Moment]) -> str:
+    """``0.94 ± 0.01 (3)``: mean, standard deviation, and of how many; empty where nothing has been measured."""
+    found = [value for each in seeds if (value := of(each)) is not None]
+    spread = f" ± {stdev(found):.2f}" if len(found) > 1 else ""
+    return f"{fmean(found):.2f}{spread} ({len(found)})".replace("-0.00", "0.00") if found else ""
 
 
 def printed_correlations() -> dict[tuple[int, str], str]:

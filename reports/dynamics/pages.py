@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reports.dynamics import layers, moments
+from reports.dynamics import correlations, layers, moments
 from reports.dynamics.draw import draw
 from reports.dynamics.panels import Drawing, to_csv
 from reports.evidence import Evidence
@@ -27,7 +27,9 @@ def pages(evidence: Evidence, registry: Registry) -> dict[str, str]:
     of_moments = moments.drawings(evidence, arrays_of(registry))
     return {
         "layers": _page("layers", layers.drawings(evidence), layers.left_out(evidence), evidence),
-        "dynamics": _page("dynamics", of_moments, moments.left_out(evidence), evidence),
+        "dynamics": _page(
+            "dynamics", of_moments, moments.left_out(evidence), evidence, before=correlations.table(evidence)
+        ),
     }
 
 
@@ -45,9 +47,9 @@ def write_figures(evidence: Evidence, registry: Registry, folder: Path) -> None:
         files(folder / "figures", drawing.name, table, lambda drawing=drawing: draw(drawing, evidence.profile))  # type: ignore[misc]
 
 
-def _page(name: str, drawings: Iterable[Drawing], left_out: Iterable[str], evidence: Evidence) -> str:
+def _page(name: str, drawings: Iterable[Drawing], left_out: Iterable[str], evidence: Evidence, before: str = "") -> str:
     shown = [_figure(drawing, evidence) for drawing in sorted(drawings, key=lambda each: each.number)]
-    parts = [f"# {TITLES[name]}", *purpose_notes(evidence.profile), *shown, *left_out]
+    parts = [f"# {TITLES[name]}", *purpose_notes(evidence.profile), *([before] if before else []), *shown, *left_out]
     if not shown:
         parts.append(f"Profile {evidence.profile.name} has no cells for them.")
     return "\n\n".join(parts) + "\n"

@@ -70,6 +70,17 @@ def test_measuring_changes_no_bit_of_the_run(tmp_path, model):
     assert base.side_files == []
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("model", gradient_flow.MODELS)
+def test_measuring_changes_no_bit_of_a_run_on_a_gpu(tmp_path, model):
+    """Between replays of captured steps; two runs of the same cell agree to the bit there, or this says nothing."""
+    measured, _ = run(tmp_path / "measured", cell(model), device="cuda")
+    base, _ = run(tmp_path / "base", cell(model, "base"), device="cuda")
+    again, _ = run(tmp_path / "again", cell(model, "base"), device="cuda")
+    assert again.curve == base.curve
+    assert (measured.metrics, measured.curve) == (base.metrics, base.curve)
+
+
 def test_what_a_record_says_is_what_its_arrays_say(tmp_path):
     record, arrays = run(tmp_path, cell())
     assert [(each.epoch, each.recalibrated) for each in record.dynamics] == [

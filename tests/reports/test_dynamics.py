@@ -101,9 +101,10 @@ def test_a_demonstration_has_every_figure_and_others_say_what_they_leave_out(reg
     assert numbers("paper")[:2] == (every, [])
     shown, left_out, found = numbers("demo")
     assert (shown, left_out) == (every, [])
-    remarks = {each.number: each.remarks[0] for each in found}
-    assert (remarks[19], remarks[20]) == ("3 rounds stand in for 5.", "3 rounds stand in for 25.")
-    assert {remarks[n] for n in (35, 36, 37, 38)} == {"Digits stand in for Tiny-ImageNet."}
+    remarks = {each.number: each.remarks for each in found}
+    assert (remarks[19][0], remarks[20][0]) == ("3 rounds stand in for 5.", "3 rounds stand in for 25.")
+    for number, said in remarks.items():
+        assert f"On digits instead of {'Tiny-ImageNet' if number >= 35 else 'CIFAR-100'}." in said
     shown, left_out, _ = numbers("mini")
     assert shown == [each for each in every if each not in (20, 35, 36, 37, 38)]
     assert left_out == [
@@ -238,6 +239,25 @@ def test_a_panel_without_data_lists_the_cells_it_misses(measured, registry):
     assert empty.texts[0].get_text() == "No finished run.\nMobileNet-V1 s0 s1 s2: missing"
     page = pages.pages(gather(PAPER, registry.records("paper")), registry)["dynamics"]
     assert "There is nothing to draw (MobileNet-V1 s0 s1 s2: missing)." in page
+
+
+def test_a_table_sets_correlations_beside_printed_ones(measured, registry):
+    for seed in (0, 1, 2):
+        measured("resnet56", "cifar100", seed, profile="mini", epochs=(0, 2, 8))
+        measured("vgg13", "cifar100", seed, profile="mini", epochs=(0, 2, 8))
+    text = pages.pages(gather(MINI, registry.records("mini")), registry)["dynamics"]
+    table = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(table) == 2 + 4 * 4
+    assert (
+        "| 3, 15 | ResNet-56, CIFAR-100 | filters | before training, as it is | 0.10 ± 0.00 (3) | 0.00 ± 0.00 (3) |  |"
+        in table
+    )
+    after = "paper 0.88, NOT COMPARABLE"
+    assert (
+        f"| 3, 15 | ResNet-56, CIFAR-100 | filters | epoch 2 | 0.85 ± 0.05 (3) | 0.75 ± 0.05 (3) | {after} |" in table
+    )
+    demo = pages.pages(gather(DEMO, []), registry)["dynamics"]
+    assert "## Correlations" not in demo
 
 
 def test_a_record_whose_side_file_is_lost_shows_its_correlation(measured, registry):
