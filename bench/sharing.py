@@ -7,7 +7,7 @@ CGROUP = Path("/sys/fs/cgroup")
 """Where Linux says what a container may use."""
 
 _CELLS_EACH = 4  # a process takes seconds to start, and a stage that cells share may be computed in each
-_BYTES_EACH = 4 * 2**30  # more than any cell of the profiles that are for a CPU takes
+_BYTES_EACH = 6 * 2**30  # half as much again as a cell of `mini` that is measured takes, and none takes more
 
 
 def processes(cells: int) -> int:

@@ -25,10 +25,10 @@ def machine(monkeypatch):
         (2, 24 * GIB, 83, 2),
         (16, 128 * GIB, 83, 16),
         (16, 128 * GIB, 12, 3),  # four cells each
-        (16, 24 * GIB, 83, 6),  # 4 GiB each
+        (16, 24 * GIB, 83, 4),  # 6 GiB each
         (2, 24 * GIB, 7, 0),
         (1, 24 * GIB, 83, 0),
-        (8, 6 * GIB, 83, 0),
+        (8, 11 * GIB, 83, 0),
     ],
 )
 def test_as_many_processes_as_there_are_processors_memory_and_cells_for(machine, processors, memory, cells, expected):
@@ -40,13 +40,13 @@ def test_a_container_has_what_it_is_allowed(monkeypatch, tmp_path):
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(64)), raising=False)
     monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 2**24, "SC_PAGE_SIZE": 4096}.get, raising=False)  # 64 GiB
     monkeypatch.setattr(sharing, "CGROUP", tmp_path)
-    assert (sharing.processors(), sharing._memory(), processes(400)) == (64, 64 * GIB, 16)
+    assert (sharing.processors(), sharing._memory(), processes(400)) == (64, 64 * GIB, 10)
     (tmp_path / "cpu.max").write_text("max 100000\n")
     (tmp_path / "memory.max").write_text("max\n")
     assert (sharing.processors(), sharing._memory()) == (64, 64 * GIB)
     (tmp_path / "cpu.max").write_text("350000 100000\n")
-    (tmp_path / "memory.max").write_text(f"{8 * GIB}\n")
-    assert (sharing.processors(), sharing._memory(), processes(400)) == (3, 8 * GIB, 2)
+    (tmp_path / "memory.max").write_text(f"{12 * GIB}\n")
+    assert (sharing.processors(), sharing._memory(), processes(400)) == (3, 12 * GIB, 2)
     (tmp_path / "cpu.max").write_text("50000 100000\n")
     assert (sharing.processors(), processes(400)) == (1, 0)
 
