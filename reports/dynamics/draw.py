@@ -1,5 +1,7 @@
 """Drawing panels of lines and of points."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.profiles import Profile
@@ -43,7 +45,7 @@ def _draw_panel(axis: "Axes", panel: Panel, drawing: Drawing) -> None:
         axis.text(0.04, 0.95, said, va="top", fontsize=8, transform=axis.transAxes)
         return
     for place, each in enumerate(panel.lines):
-        _draw_line(axis, each, _colour(each, place, len(panel.lines), drawing))
+        _draw_line(axis, each, _colour(each, place, len(panel.lines), drawing), band=not drawing.gradual)
     if panel.dots:
         # Thousands of points are pixels in the SVG, too.
         x, y = zip(*panel.dots, strict=True)
@@ -58,21 +60,47 @@ def _draw_panel(axis: "Axes", panel: Panel, drawing: Drawing) -> None:
         axis.set_ylim(*drawing.limits)
     if panel.note:
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
-        axis.text(0.03, 0.97, panel.note, va="top", fontsize=8, transform=axis.transAxes, bbox=box)
+        left, up, anchor = _corner(panel)
+        axis.text(left, up, panel.note, fontsize=8, transform=axis.transAxes, bbox=box, **anchor)
     axis.set_xlabel(drawing.x)
     axis.set_ylabel(drawing.y)
     axis.grid(axis="y", color="0.92", linewidth=0.6)
     axis.set_axisbelow(True)
 
 
-def _draw_line(axis: "Axes", each: Line, colour: Any) -> None:
+_CORNERS = {
+    (0, 1): (0.03, 0.97, {"ha": "left", "va": "top"}),
+    (1, 0): (0.97, 0.03, {"ha": "right", "va": "bottom"}),
+    (0, 0): (0.03, 0.03, {"ha": "left", "va": "bottom"}),
+    (1, 1): (0.97, 0.97, {"ha": "right", "va": "top"}),
+}
+"""Where a note may stand, the place that is usual first: left or right half, lower or upper quarter."""
+
+
+def _corner(panel: Panel) -> tuple[float, float, dict[str, Any]]:
+    """The corner that has the fewest points."""
+    if not panel.dots:
+        return _CORNERS[0, 1]
+    shares = [_shares(values) for values in zip(*panel.dots, strict=True)]
+    found = Counter((int(x > 0.4), int(y > 0.75)) for x, y in zip(*shares, strict=True) if y > 0.75 or y < 0.25)
+    return _CORNERS[min(_CORNERS, key=lambda corner: found[corner])]
+
+
+def _shares(values: Sequence[float]) -> list[float]:
+    """Places between the lowest and the highest value, 0 to 1."""
+    low, high = min(values), max(values)
+    return [(value - low) / (high - low) if high > low else 0.5 for value in values]
+
+
+def _draw_line(axis: "Axes", each: Line, colour: Any, *, band: bool) -> None:
     xs, means = [point.x for point in each.points], [point.mean for point in each.points]
     marks: dict[str, Any] = {"marker": "o", "markersize": 2.5} if len(xs) <= _MARKED else {}
     style = (0, (3, 1.5)) if each.dashed else "-"
     axis.plot(xs, means, color=colour, linestyle=style, linewidth=1.1, label=each.label, **marks)
     spread = [point.std or 0.0 for point in each.points]
-    if any(spread):
-        axis.errorbar(xs, means, yerr=spread, fmt="none", ecolor=colour, elinewidth=0.7, alpha=0.6)
+    if band and any(spread):
+        low, high = ([m + sign * s for m, s in zip(means, spread, strict=True)] for sign in (-1, 1))
+        axis.fill_between(xs, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
 def _colour(each: Line, place: int, number: int, drawing: Drawing) -> Any:

@@ -29,7 +29,7 @@ def drawings(evidence: Evidence) -> Iterator[Drawing]:
     data = dataset(evidence)
     remark = (
         "" if data == DATASET else f"On {suite.PRINTED_NAMES[data]} instead of {suite.PRINTED_NAMES[DATASET]}.",
-        "Share of the layer's filters that are gone after the last round, mean over seeds; a bar is one standard "
+        "Share of the layer's filters that are gone after the last round, mean over seeds; a band is one standard "
         "deviation.",
     )
     for number, model in _NETWORKS.items():

@@ -141,7 +141,7 @@ def _correlations(evidence: Evidence, data: str, number: int, kind: str, pairs: 
         panels=tuple(panels),
         remarks=(
             f"Pearson's correlation of {change} with loss preservation over all {kind}, and distance between the masks "
-            f"of an epoch and the one before that prune {share}; means over seeds, a bar is one standard deviation.",
+            f"of an epoch and the one before that prune {share}; means over seeds, a band is one standard deviation.",
         ),
     )
 

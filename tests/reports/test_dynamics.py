@@ -13,7 +13,7 @@ from bench import profiles
 from bench.suites import gradient_flow as suite
 from reports.dynamics import layers, moments, pages
 from reports.dynamics.draw import draw
-from reports.dynamics.panels import Point, to_csv
+from reports.dynamics.panels import Drawing, Panel, Point, to_csv
 from reports.evidence import gather
 from results import published
 from results.record import Layer, Moment
@@ -296,3 +296,19 @@ def test_a_panel_takes_the_number_that_the_paper_prints_of_its_moment(measured, 
 def test_lines_of_a_profile_in_another_precision_are_its_own(measured, registry):
     measured("vgg13", "cifar100")
     assert dynamic(2, registry, profiles.get("paper-bf16")).empty
+
+
+@pytest.mark.parametrize(
+    ("dots", "corner"),
+    [
+        ([(0, 0), (1, 1), (0.5, 0.5)], ("left", "top")),
+        ([(0, 1), (1, 0), (0.1, 0.9), (0.9, 0.1)], ("left", "bottom")),
+        ([(0, 0), (0.1, 0.99), (0.9, 1), (0.95, 0.98)], ("right", "bottom")),
+        ([(2, 2)], ("left", "top")),
+    ],
+)
+def test_a_note_stands_where_the_fewest_points_are(dots, corner):
+    panel = Panel(title="epoch 2", dots=tuple(dots), note="r = 0.99 (1)")
+    axis = draw(Drawing(number=15, title="", x="", y="", panels=(panel,)), PAPER).axes[0]
+    (note,) = axis.texts
+    assert (note.get_horizontalalignment(), note.get_verticalalignment()) == corner
