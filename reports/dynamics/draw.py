@@ -1,6 +1,5 @@
 """Drawing panels of lines and of points."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Of Okabe and Ito: told apart with every common colour vision."""
 WIDTH, HEIGHT = 7.6, 2.7  # inches, of a row of up to three panels
 _ACROSS = 3
+_TICKS = 6  # places of points up to which each has a tick
 _MARKED = 30  # points of a line up to which each has a mark
 
 
@@ -54,6 +54,9 @@ def _draw_panel(axis: "Axes", panel: Panel, drawing: Drawing) -> None:
         axis.axvline(0, color="0.8", linewidth=0.6, zorder=0)
         axis.ticklabel_format(style="sci", scilimits=(-2, 3), useMathText=True)
         axis.locator_params(axis="x", nbins=4)
+    measured = sorted({point.x for each in panel.lines for point in each.points})
+    if 0 < len(measured) <= _TICKS:
+        axis.set_xticks(measured)
     if drawing.logarithmic:
         axis.set_yscale("log")
     if drawing.limits is not None:
@@ -68,22 +71,26 @@ def _draw_panel(axis: "Axes", panel: Panel, drawing: Drawing) -> None:
     axis.set_axisbelow(True)
 
 
-_CORNERS = {
-    (0, 1): (0.03, 0.97, {"ha": "left", "va": "top"}),
-    (1, 0): (0.97, 0.03, {"ha": "right", "va": "bottom"}),
-    (0, 0): (0.03, 0.03, {"ha": "left", "va": "bottom"}),
-    (1, 1): (0.97, 0.97, {"ha": "right", "va": "top"}),
-}
-"""Where a note may stand, the place that is usual first: left or right half, lower or upper quarter."""
+_CORNERS = (("left", "top"), ("right", "bottom"), ("left", "bottom"), ("right", "top"))
+"""Where a note may stand, the usual place first."""
+_LETTER = 0.02
+"""Of the width of one panel among two, what a letter of a note takes."""
 
 
 def _corner(panel: Panel) -> tuple[float, float, dict[str, Any]]:
-    """The corner that has the fewest points."""
-    if not panel.dots:
-        return _CORNERS[0, 1]
-    shares = [_shares(values) for values in zip(*panel.dots, strict=True)]
-    found = Counter((int(x > 0.4), int(y > 0.75)) for x, y in zip(*shares, strict=True) if y > 0.75 or y < 0.25)
-    return _CORNERS[min(_CORNERS, key=lambda corner: found[corner])]
+    """The corner in which a note hides the fewest points: its place in the panel, and how the text is anchored."""
+    wide = _LETTER * max(map(len, panel.note.splitlines()))
+    hidden = dict.fromkeys(_CORNERS, 0)
+    for x, y in zip(*(_shares(values) for values in zip(*panel.dots, strict=True)), strict=True) if panel.dots else ():
+        for side, end in _CORNERS:
+            across, up = (x if side == "left" else 1 - x), (1 - y if end == "top" else y)
+            hidden[side, end] += across < wide and up < _TALL
+    side, end = min(hidden, key=lambda corner: hidden[corner])
+    return _NEAR[side], _NEAR[end], {"ha": side, "va": end}
+
+
+_TALL = 0.2
+_NEAR = {"left": 0.03, "bottom": 0.03, "right": 0.97, "top": 0.97}
 
 
 def _shares(values: Sequence[float]) -> list[float]:

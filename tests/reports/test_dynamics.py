@@ -303,12 +303,13 @@ def test_lines_of_a_profile_in_another_precision_are_its_own(measured, registry)
     [
         ([(0, 0), (1, 1), (0.5, 0.5)], ("left", "top")),
         ([(0, 1), (1, 0), (0.1, 0.9), (0.9, 0.1)], ("left", "bottom")),
+        ([(0, 0), (0.2, 1), (0.5, 1), (0.99, 0.5)], ("right", "bottom")),
         ([(0, 0), (0.1, 0.99), (0.9, 1), (0.95, 0.98)], ("right", "bottom")),
         ([(2, 2)], ("left", "top")),
     ],
 )
 def test_a_note_stands_where_the_fewest_points_are(dots, corner):
-    panel = Panel(title="epoch 2", dots=tuple(dots), note="r = 0.99 (1)")
+    panel = Panel(title="epoch 2", dots=tuple(dots), note="r = 0.99 (1)\npaper 0.85, NOT COMPARABLE")
     axis = draw(Drawing(number=15, title="", x="", y="", panels=(panel,)), PAPER).axes[0]
     (note,) = axis.texts
     assert (note.get_horizontalalignment(), note.get_verticalalignment()) == corner
