@@ -71,6 +71,7 @@ def test_measuring_changes_no_bit_of_the_run(tmp_path, model):
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
 @pytest.mark.parametrize("model", gradient_flow.MODELS)
 def test_measuring_changes_no_bit_of_a_run_on_a_gpu(tmp_path, model):
     """Between replays of captured steps; two runs of the same cell agree to the bit there, or this says nothing."""
