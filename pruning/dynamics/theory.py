@@ -104,8 +104,7 @@ class GradientFlow:
         once = _moved(self._own, self._slope, rate)
         twice = _moved(once, self._at(once)[1], rate)
         measured = (_growth(once, twice) - _growth(self._own, once)) / rate**2
-        predicted = 2 * (_dot(self._slope, self._slope) + _dot(self._own, self._product))
-        return Pair(predicted[None], measured[None])
+        return Pair(self._acceleration[None], measured[None])
 
     def expected_norm_acceleration(self, rate: float) -> Pair:
         """The same in the mean over pairs of steps, the first on one batch and the second on any (appendix B, eq. 22).
@@ -120,8 +119,7 @@ class GradientFlow:
             first = _growth(self._own, once)
             seconds = [_growth(once, _moved(once, self._at(once, [batch])[1], rate)) for batch in self._batches]
             changes += [(second - first) / rate**2 for second in seconds]
-        predicted = 2 * (_dot(self._slope, self._slope) + _dot(self._own, self._product))
-        return Pair(predicted[None], torch.stack(changes).mean()[None])
+        return Pair(self._acceleration[None], torch.stack(changes).mean()[None])
 
     def distance_bound(self, rate: float, steps: int) -> Iterator[Bound]:
         """After every step of gradient descent, both sides of eq. 7: distance <= decrease, as steps shrink."""
@@ -164,6 +162,10 @@ class GradientFlow:
         """||g|| / ||Hg||, in which the gradient becomes another: what a step is small beside. 1 where Hg is 0."""
         slope, product = (float(_dot(of, of)) for of in (self._slope, self._product))
         return math.sqrt(slope / product) if product else 1.0
+
+    @cached_property
+    def _acceleration(self) -> Tensor:
+        return 2 * (_dot(self._slope, self._slope) + _dot(self._own, self._product))
 
     @cached_property
     def _slopes(self) -> list[Numbers]:
