@@ -10,6 +10,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from pruning.models.architecture import Architecture
 from pruning.models.initialisation import initialise
+from pruning.models.shortcut import Shortcut
 
 _WIDTHS = (64, 128, 256, 512)
 _PLANS = {  # the kind of block, and how many there are in each stage
@@ -60,6 +61,6 @@ def _stage(block: type[BasicBlock | Bottleneck], inputs: int, width: int, count:
     outputs = width * block.expansion
     shortcut = None
     if stride != 1 or inputs != outputs:
-        shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+        shortcut = nn.Sequential(Shortcut(inputs, outputs, stride), nn.BatchNorm2d(outputs))
     rest = (block(outputs, width) for _ in range(count - 1))
     return nn.Sequential(block(inputs, width, stride, shortcut), *rest)

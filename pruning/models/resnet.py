@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from pruning.models.architecture import Architecture, Axes, Kept
 from pruning.models.mobilenet import Stem
+from pruning.models.shortcut import Shortcut
 from pruning.models.vgg import norm_axes
 
 _WIDTHS = (16, 32, 64)
@@ -39,7 +40,7 @@ class Block(nn.Module):
         self.bn1 = nn.BatchNorm2d(len(conv1))
         self.conv2 = nn.Conv2d(len(conv1), len(conv2), 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(len(conv2))
-        self.shortcut = None if shortcut is None else nn.Conv2d(len(stream), len(shortcut), 1, stride, bias=False)
+        self.shortcut = None if shortcut is None else Shortcut(len(stream), len(shortcut), stride)
         self.shortcut_bn = None if shortcut is None else nn.BatchNorm2d(len(shortcut))
         base = stream if shortcut is None else shortcut
         self.out: Kept = tuple(sorted({*base, *conv2}))
@@ -53,7 +54,7 @@ class Block(nn.Module):
         y = self.bn2(self.conv2(y))
         if self.shortcut is not None and self.shortcut_bn is not None:
             x = self.shortcut_bn(self.shortcut(x))
-        return F.relu(_add(_spread(x, self.stream_at, len(self.out)), y, self.branch_at), inplace=True)
+        return _rectified_sum(x, self.stream_at, y, self.branch_at, len(self.out))
 
 
 class CifarResNet(nn.Module):
@@ -137,13 +138,14 @@ def _positions(part: Sequence[int], whole: Sequence[int]) -> Tensor:
     return torch.tensor([where[channel] for channel in part], dtype=torch.int64)
 
 
-def _spread(x: Tensor, at: Tensor, channels: int) -> Tensor:
-    """``x`` [N, c, H, W] with its channels put at positions ``at`` of ``channels``; zeros elsewhere."""
-    if x.shape[1] == channels:
-        return x
-    return x.new_zeros((x.shape[0], channels, *x.shape[2:])).index_copy(1, at, x)
+def _rectified_sum(x: Tensor, x_at: Tensor, y: Tensor, y_at: Tensor, channels: int) -> Tensor:
+    """ReLU of the sum of ``x`` and ``y``, [N, c, H, W] each, whose channels stand at these positions of ``channels``.
 
-
-def _add(x: Tensor, y: Tensor, at: Tensor) -> Tensor:
-    """``x`` plus the channels of ``y`` at the positions ``at``."""
-    return x + y if x.shape == y.shape else x.index_add(1, at, y)
+    All of it with channels as the last axis, as they are in memory: indexing lays out what it makes, gradients too, in
+    the order of axes. ReLU comes before they are put back, as in place on a view its gradient would take two copies.
+    """
+    x, y = x.movedim(1, 3), y.movedim(1, 3)
+    if x.shape[3] < channels:
+        x = x.new_zeros((*x.shape[:3], channels)).index_copy(3, x_at, x)
+    total = x + y if x.shape == y.shape else x.index_add(3, y_at, y)
+    return F.relu(total, inplace=True).movedim(3, 1)

@@ -83,17 +83,23 @@ class _Network:
         return self.vectors[id(parameter)]
 
 
+class _Memory:
+    """Of a tensor and its views."""
+
+    spent = False  # changed in place: what reads it should see the change, and would not
+
+
 class Twin(Tensor):
     """Activations, and below them along the first axis their tangents: [2 N, ...]."""
 
     network: _Network
-    spent: bool = False  # changed in place: what reads it should see the change, and would not
+    memory: _Memory
 
     @staticmethod
-    def of(both: Tensor, network: _Network) -> "Twin":
-        """``both`` as activations and tangents in ``network``."""
+    def of(both: Tensor, network: _Network, memory: _Memory | None = None) -> "Twin":
+        """``both`` as activations and tangents in ``network``, in memory of their own if none is given."""
         twin = both.as_subclass(Twin)
-        twin.network = network
+        twin.network, twin.memory = network, memory or _Memory()
         return twin
 
     def plain(self) -> Tensor:
@@ -117,7 +123,7 @@ class Twin(Tensor):
                 raise NoRuleError(f"there is no tangent of {getattr(func, '__name__', func)} here")
             if not torch.is_grad_enabled():
                 raise NoRuleError("the network switches gradients off, and a tangent would go on")
-            if any(isinstance(each, Twin) and each.spent for each in args):
+            if any(isinstance(each, Twin) and each.memory.spent for each in args):
                 raise NoRuleError("the network reads activations again that it has changed in place")
             if func in _RULES:
                 return cls.of(_RULES[func](twin.network, *args, **options), twin.network)
@@ -125,7 +131,8 @@ class Twin(Tensor):
             found = func(*plain, **options) if _is_linear(func, args, options) else None
             if found is None or not found.dim() or len(found) != len(twin):
                 raise NoRuleError(f"there is no tangent of {getattr(func, '__name__', func)} here")
-            return cls.of(found, twin.network)
+            shared = found.untyped_storage().data_ptr() == twin.untyped_storage().data_ptr()
+            return cls.of(found, twin.network, twin.memory if shared else None)
 
 
 def _is_linear(func: Callable[..., Any], args: Any, options: Mapping[str, Any]) -> bool:
@@ -134,6 +141,8 @@ def _is_linear(func: Callable[..., Any], args: Any, options: Mapping[str, Any]) 
         return len(args) == 2 and all(isinstance(each, Twin) for each in args) and options.keys() <= {"alpha"}
     if func in _ALONG:
         return not options and len(args) > 1 and _leaves_images(args[1])
+    if func is Tensor.movedim:
+        return not options and len(args) > 2 and _leaves_images(args[1]) and _leaves_images(args[2])
     constants = (each for each in (*args, *options.values()) if isinstance(each, Tensor) and not isinstance(each, Twin))
     return func in _LINEAR and not any(each.is_floating_point() for each in constants)
 
@@ -281,7 +290,7 @@ def _masked(both: Tensor, positive: Tensor) -> Tensor:
 
 
 def _relu(_network: _Network, x: Twin, inplace: bool = False) -> Tensor:
-    x.spent = inplace
+    x.memory.spent = inplace
     return _Relu.apply(x.plain())  # type: ignore[no-any-return]
 
 

@@ -36,24 +36,31 @@ PRODUCTS = "theta_g, theta_hg"
 _WEIGHTS = {"weights: theta_dtheta, loss": "correlation with |θ g|"}
 
 
+_SCATTERS = (
+    (3, "resnet56", CIFAR100, "filters"),  # Figure 15, shown early
+    *((number, model, CIFAR100, "filters") for number, model in enumerate(suite.MODELS, 13)),
+    *((number, model, CIFAR100, "weights") for number, model in enumerate(suite.MODELS, 32)),
+    *((number, model, TINY, "filters") for number, model in enumerate(suite.MODELS, 36)),
+)
+"""Number, model, data set and what is drawn of the paper's scatters."""
+
+
 @dataclass(frozen=True)
 class Scatter:
     """A figure of theta . Hg over theta . g, of filters or of weights."""
 
     number: int
     model: str
-    data: str
+    paper: str  # the data set of the paper's figure
+    data: str  # the one that is measured
     kind: str
 
 
 def scatters(evidence: Evidence) -> Iterator[Scatter]:
-    """Those that the profile has cells for; Figure 3 is Figure 15, shown early."""
-    if data := _measured(evidence, CIFAR100):
-        yield Scatter(3, "resnet56", data, "filters")
-        for first, kind in ((13, "filters"), (32, "weights")):
-            yield from (Scatter(number, model, data, kind) for number, model in enumerate(suite.MODELS, first))
-    if data := _measured(evidence, TINY):
-        yield from (Scatter(number, model, data, "filters") for number, model in enumerate(suite.MODELS, 36))
+    """Those that the profile has cells for."""
+    for number, model, paper, kind in _SCATTERS:
+        if data := _measured(evidence, paper):
+            yield Scatter(number, model, paper, data, kind)
 
 
 def drawings(evidence: Evidence, arrays: Arrays) -> Iterator[Drawing]:
@@ -73,7 +80,7 @@ def _drawings(evidence: Evidence, arrays: Arrays) -> Iterator[tuple[Drawing, str
     if data := _measured(evidence, TINY):
         yield _correlations(evidence, data, 35, "filters", _READINGS), TINY
     for each in scatters(evidence):
-        yield _scatter(evidence, arrays, each), TINY if each.number >= 36 else CIFAR100
+        yield _scatter(evidence, arrays, each), each.paper
 
 
 def _sample(evidence: Evidence, data: str) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pruning import models, surgery
 from pruning.models import Architecture
+from pruning.models.shortcut import Shortcut
 
 from .networks import MODELS, Own, images, trained_looking
 
@@ -346,3 +347,18 @@ def test_depthwise_convolutions_stay_in_single_precision_under_autocast_on_a_cpu
     with torch.autocast("cpu", torch.bfloat16):
         net(torch.rand(2, 3, 16, 16))
     assert kinds == {True: {torch.float32}, False: {torch.bfloat16}}
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_shortcut_is_the_strided_convolution(stride: int, layout: torch.memory_format) -> None:
+    own = Shortcut(3, 5, stride).double()
+    plain = nn.Conv2d(3, 5, 1, stride, bias=False).double()
+    plain.load_state_dict(own.state_dict())
+    x = torch.randn(2, 3, 7, 8, dtype=torch.float64).to(memory_format=layout)
+    slopes = []
+    for layer, each in ((own, x.clone().requires_grad_()), (plain, x.clone().contiguous().requires_grad_())):
+        y = layer(each)
+        slopes.append((y, *torch.autograd.grad((y**2).sum(), (each, layer.weight))))
+    for ours, expected in zip(*slopes, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-12, check_stride=False)

@@ -154,7 +154,7 @@ def test_testing_uses_running_statistics_and_no_augmentation() -> None:
     x = ((split.images.float() / 255 - 0.5) / 0.5).permute(0, 3, 1, 2)
     wanted = F.cross_entropy(net.eval()(x) / 5, split.labels).item()
     assert training.evaluate(net.train(), split, RECIPE).loss == pytest.approx(wanted, rel=1e-5)
-    assert F.cross_entropy(net.train()(x) / 5, split.labels).item() != pytest.approx(wanted, rel=1e-3)
+    assert F.cross_entropy(net.train()(x) / 5, split.labels).item() != pytest.approx(wanted, rel=1e-4)
 
 
 def test_a_loss_that_is_not_finite_shows() -> None:
@@ -227,25 +227,28 @@ def channels_last(net: nn.Module) -> set[bool]:
     return {
         m.weight.is_contiguous(memory_format=torch.channels_last)
         for m in net.modules()
-        if isinstance(m, nn.Conv2d) and not m.weight.is_contiguous()
+        if isinstance(m, nn.Conv2d) and m.weight.shape[1] > 1 and m.kernel_size != (1, 1)  # else the two are one
     }
 
 
-def test_layouts_follow_from_the_narrowest_convolution() -> None:
-    assert channels_last(wide()) == {True}
-    narrow = wide()
-    narrow[3] = nn.Conv2d(16, 15, 3)  # type: ignore[index]
-    assert channels_last(training.place(narrow, "cpu")) == set()  # wide once, it is made plain again
-    assert narrow[0].weight.is_contiguous()  # type: ignore[index]
+@pytest.mark.parametrize("name", ["vgg13", "mobilenet_v1", "resnet56"])
+def test_networks_are_stored_channels_last_however_narrow(name: str) -> None:
+    narrow = models.build(name, width="0.0625", seed=0)
+    assert channels_last(narrow) == {False}
+    assert channels_last(training.place(narrow, "cpu")) == {True}
     assert training.place(linear(), "cpu")(torch.zeros(1, 192)).shape == (1, 10)
 
 
-@pytest.mark.parametrize("make", [wide, network])
+def plain() -> nn.Module:
+    return wide().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.mark.parametrize("make", [wide, plain])
 def test_inputs_have_the_layout_of_the_network(make) -> None:  # type: ignore[no-untyped-def]
     net = make()
     x, labels = training.inputs(net, random_split(), torch.tensor([4, 2]), RECIPE, None)
     assert x.is_contiguous(memory_format=torch.channels_last) is (make is wide)
-    assert x.is_contiguous() is (make is network)
+    assert x.is_contiguous() is (make is plain)
     assert x.shape == (2, 3, 8, 8)
     assert labels.tolist() == [4, 2]
 
