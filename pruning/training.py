@@ -19,6 +19,13 @@ Precision = Literal["fp32", "tf32", "bf16"]
 TEST_BATCH = 500
 """Images tested at once; fixed, so that a test loss does not depend on the memory of the machine."""
 
+_NARROW = 16
+"""Channels below which networks that index channels keep the plain layout on the CPU.
+
+Channels-last, convolutions of ResNet-56 take half the time there, but indexing channels more than that gains: pruned by
+60 %, it trains at 120 images a second, and at 136 in the plain layout (batch 128, one AVX-512 thread).
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -87,8 +94,12 @@ def update(parameters: Mapping[str, nn.Parameter], velocity: Mapping[str, Tensor
 
 
 def place(net: nn.Module, device: str | torch.device) -> nn.Module:
-    """``net`` on ``device``, in the memory layout that trains fastest there, channels-last."""
-    return net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    """``net`` on ``device``, in the memory layout that trains fastest there; equal shapes get equal layouts."""
+    narrowest = min((m.out_channels for m in net.modules() if isinstance(m, nn.Conv2d)), default=0)
+    on_cpu = torch.device(device).type == "cpu"
+    plain = on_cpu and narrowest < _NARROW and getattr(net, "indexes_channels", False)
+    layout = torch.contiguous_format if plain else torch.channels_last
+    return net.to(device=device, memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
 
 def train_epoch(

@@ -54,7 +54,7 @@ class Block(nn.Module):
         y = self.bn2(self.conv2(y))
         if self.shortcut is not None and self.shortcut_bn is not None:
             x = self.shortcut_bn(self.shortcut(x))
-        return _rectified_sum(x, self.stream_at, y, self.branch_at, len(self.out))
+        return F.relu(_add(_spread(x, self.stream_at, len(self.out)), y, self.branch_at), inplace=True)
 
 
 class CifarResNet(nn.Module):
@@ -65,6 +65,7 @@ class CifarResNet(nn.Module):
     """
 
     protected: tuple[str, ...] = ("stem.conv",)
+    indexes_channels = True  # where some are pruned, see Block
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -138,14 +139,13 @@ def _positions(part: Sequence[int], whole: Sequence[int]) -> Tensor:
     return torch.tensor([where[channel] for channel in part], dtype=torch.int64)
 
 
-def _rectified_sum(x: Tensor, x_at: Tensor, y: Tensor, y_at: Tensor, channels: int) -> Tensor:
-    """ReLU of the sum of ``x`` and ``y``, [N, c, H, W] each, whose channels stand at these positions of ``channels``.
+def _spread(x: Tensor, at: Tensor, channels: int) -> Tensor:
+    """``x`` [N, c, H, W] with its channels put at positions ``at`` of ``channels``; zeros elsewhere."""
+    if x.shape[1] == channels:
+        return x
+    return x.new_zeros((x.shape[0], channels, *x.shape[2:])).index_copy(1, at, x)
 
-    All of it with channels as the last axis, as they are in memory: indexing lays out what it makes, gradients too, in
-    the order of axes. ReLU comes before they are put back, as in place on a view its gradient would take two copies.
-    """
-    x, y = x.movedim(1, 3), y.movedim(1, 3)
-    if x.shape[3] < channels:
-        x = x.new_zeros((*x.shape[:3], channels)).index_copy(3, x_at, x)
-    total = x + y if x.shape == y.shape else x.index_add(3, y_at, y)
-    return F.relu(total, inplace=True).movedim(3, 1)
+
+def _add(x: Tensor, y: Tensor, at: Tensor) -> Tensor:
+    """``x`` plus the channels of ``y`` at the positions ``at``."""
+    return x + y if x.shape == y.shape else x.index_add(1, at, y)

@@ -141,8 +141,6 @@ def _is_linear(func: Callable[..., Any], args: Any, options: Mapping[str, Any]) 
         return len(args) == 2 and all(isinstance(each, Twin) for each in args) and options.keys() <= {"alpha"}
     if func in _ALONG:
         return not options and len(args) > 1 and _leaves_images(args[1])
-    if func is Tensor.movedim:
-        return not options and len(args) > 2 and _leaves_images(args[1]) and _leaves_images(args[2])
     constants = (each for each in (*args, *options.values()) if isinstance(each, Tensor) and not isinstance(each, Twin))
     return func in _LINEAR and not any(each.is_floating_point() for each in constants)
 

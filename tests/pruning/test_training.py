@@ -231,11 +231,17 @@ def channels_last(net: nn.Module) -> set[bool]:
     }
 
 
-@pytest.mark.parametrize("name", ["vgg13", "mobilenet_v1", "resnet56"])
-def test_networks_are_stored_channels_last_however_narrow(name: str) -> None:
-    narrow = models.build(name, width="0.0625", seed=0)
-    assert channels_last(narrow) == {False}
-    assert channels_last(training.place(narrow, "cpu")) == {True}
+@pytest.mark.parametrize(
+    ("name", "width", "last"),
+    [("vgg13", "0.0625", True), ("mobilenet_v1", "0.0625", True), ("resnet56", "1", True), ("resnet56", "0.5", False)],
+)
+def test_layouts_follow_from_the_network_and_its_narrowest_convolution(name: str, width: str, last: bool) -> None:
+    net = models.build(name, width=width, seed=0)
+    assert channels_last(net) == {False}
+    assert channels_last(training.place(net, "cpu")) == {last}
+
+
+def test_networks_without_convolutions_are_placed() -> None:
     assert training.place(linear(), "cpu")(torch.zeros(1, 192)).shape == (1, 10)
 
 

@@ -117,7 +117,6 @@ WITHOUT_RULES: dict[str, tuple[Callable[[nn.Module], object], str]] = {
     "over images": (lambda net: setattr(net, "act", Centred()), "there is no tangent of (mean|sub) here"),
     "discarded": (lambda net: setattr(net, "act", Discarded()), "reads activations again that it has changed in place"),
     "view": (lambda net: setattr(net, "act", OfView()), "reads activations again that it has changed in place"),
-    "images moved": (lambda net: setattr(net, "act", Moved()), "there is no tangent of movedim here"),
     "named": (lambda net: setattr(net, "act", Named()), "there is no tangent of add here"),
     "coincidence": (lambda net: setattr(net, "act", OverImages()), "there is no tangent of mean here"),
     "frozen": (lambda net: setattr(net, "act", Frozen()), "switches gradients off"),
@@ -138,13 +137,8 @@ class OfView(nn.Module):
     """Rectifies a view of what it then passes on."""
 
     def forward(self, x: Tensor) -> Tensor:
-        F.relu(x.movedim(1, 3), inplace=True)
+        F.relu(x.flatten(2), inplace=True)
         return x + x
-
-
-class Moved(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x.movedim(1, 0).movedim(0, 1))
 
 
 class Named(nn.Module):
