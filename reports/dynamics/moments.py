@@ -35,7 +35,6 @@ PRODUCTS = "theta_g, theta_hg"
 
 _WEIGHTS = {"weights: theta_dtheta, loss": "correlation with |θ g|"}
 
-
 _SCATTERS = (
     (3, "resnet56", CIFAR100, "filters"),  # Figure 15, shown early
     *((number, model, CIFAR100, "filters") for number, model in enumerate(suite.MODELS, 13)),
