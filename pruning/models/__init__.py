@@ -7,7 +7,8 @@
 """
 
 from pruning.models.architecture import Architecture, Prunable, kept_channels
-from pruning.models.build import build, from_architecture, macs, names, parameters
+from pruning.models.build import build, from_architecture, names
+from pruning.models.counting import macs, parameters
 from pruning.models.initialisation import initialisations, initialise
 from pruning.models.store import load, save
 

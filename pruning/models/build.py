@@ -1,10 +1,9 @@
-"""Building a network by name, and counting what it holds."""
+"""Building a network by name."""
 
 from collections.abc import Callable
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from pruning.models.architecture import Architecture, Prunable
 from pruning.models.cifar_vgg import CifarVGG
@@ -13,7 +12,6 @@ from pruning.models.lenet import LeNet
 from pruning.models.mobilenet import MobileNetV1
 from pruning.models.resnet import CifarResNet
 from pruning.models.vgg import VGG13
-from pruning.modes import mode
 from pruning.names import unknown
 
 
@@ -97,17 +95,3 @@ def _made(make: Callable[[Architecture], nn.Module], architecture: Architecture,
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # of the CPU alone, where networks are made
         return make(architecture)
-
-
-def parameters(net: nn.Module) -> int:
-    """Number of trainable numbers in ``net``."""
-    return sum(parameter.numel() for parameter in net.parameters())
-
-
-def macs(net: nn.Module, image: tuple[int, int, int]) -> int:
-    """Multiply-adds of all convolutions and linear layers for one image [C, H, W] (torch's flop counter, halved)."""
-    first = next(net.parameters())
-    counter = FlopCounterMode(display=False)
-    with torch.no_grad(), mode(net, training=False), counter:
-        net(torch.zeros(1, *image, dtype=first.dtype, device=first.device))
-    return counter.get_total_flops() // 2

@@ -30,8 +30,8 @@ class Block(nn.Module):
     ``out``, are the channels of the shortcut (or of the stream, where there is none) and of ``conv2`` together.
     """
 
-    stream_at: Tensor
-    branch_at: Tensor
+    stream_to: Tensor
+    branch_to: Tensor
 
     def __init__(self, stream: Kept, conv1: Kept, conv2: Kept, shortcut: Kept | None) -> None:
         super().__init__()
@@ -45,8 +45,8 @@ class Block(nn.Module):
         base = stream if shortcut is None else shortcut
         self.out: Kept = tuple(sorted({*base, *conv2}))
         # Derived from the architecture, so not part of the state; buffers so that they move with the network.
-        self.register_buffer("stream_at", _positions(base, self.out), persistent=False)
-        self.register_buffer("branch_at", _positions(conv2, self.out), persistent=False)
+        self.register_buffer("stream_to", _positions(base, self.out), persistent=False)
+        self.register_buffer("branch_to", _positions(conv2, self.out), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, len(stream), H, W] -> [N, len(out), H / stride, W / stride]."""
@@ -54,7 +54,7 @@ class Block(nn.Module):
         y = self.bn2(self.conv2(y))
         if self.shortcut is not None and self.shortcut_bn is not None:
             x = self.shortcut_bn(self.shortcut(x))
-        return F.relu(_add(_spread(x, self.stream_at, len(self.out)), y, self.branch_at), inplace=True)
+        return F.relu(_spread(x, self.stream_to) + _spread(y, self.branch_to), inplace=True)
 
 
 class CifarResNet(nn.Module):
@@ -65,7 +65,6 @@ class CifarResNet(nn.Module):
     """
 
     protected: tuple[str, ...] = ("stem.conv",)
-    indexes_channels = True  # where some are pruned, see Block
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -135,17 +134,16 @@ def _norm(layer: str) -> str:
 
 
 def _positions(part: Sequence[int], whole: Sequence[int]) -> Tensor:
+    """Float [len(whole), len(part)]: one where a channel of ``whole`` is one of ``part``, zero elsewhere."""
     where = {channel: position for position, channel in enumerate(whole)}
-    return torch.tensor([where[channel] for channel in part], dtype=torch.int64)
+    return torch.eye(len(whole))[:, [where[channel] for channel in part]]
 
 
-def _spread(x: Tensor, at: Tensor, channels: int) -> Tensor:
-    """``x`` [N, c, H, W] with its channels put at positions ``at`` of ``channels``; zeros elsewhere."""
-    if x.shape[1] == channels:
-        return x
-    return x.new_zeros((x.shape[0], channels, *x.shape[2:])).index_copy(1, at, x)
+def _spread(x: Tensor, to: Tensor) -> Tensor:
+    """``x`` [N, c, H, W] with its channels put where ``to`` [C, c] has ones, and zeros elsewhere: [N, C, H, W].
 
-
-def _add(x: Tensor, y: Tensor, at: Tensor) -> Tensor:
-    """``x`` plus the channels of ``y`` at the positions ``at``."""
-    return x + y if x.shape == y.shape else x.index_add(1, at, y)
+    A product of the pixels, which in channels-last lie as its rows, is faster there than indexing channels; it is as
+    exact, for nothing is rounded in adding zeros.
+    """
+    channels, given = to.shape
+    return x if given == channels else F.linear(x.permute(0, 2, 3, 1), to.to(x.dtype)).permute(0, 3, 1, 2)

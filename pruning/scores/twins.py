@@ -76,6 +76,10 @@ class _Network:
     def __init__(self, vectors: Mapping[int, Tensor], gates: Mapping[int, Tensor]) -> None:
         self.vectors, self.gates = vectors, gates
 
+    def is_constant(self, tensor: Tensor) -> bool:
+        """Whether nothing that moves is in ``tensor``."""
+        return id(tensor) not in self.vectors and not tensor.requires_grad
+
     def moved(self, parameter: Tensor) -> Tensor:
         """The vector's part for ``parameter``."""
         if id(parameter) not in self.vectors:
@@ -141,6 +145,8 @@ def _is_linear(func: Callable[..., Any], args: Any, options: Mapping[str, Any]) 
         return len(args) == 2 and all(isinstance(each, Twin) for each in args) and options.keys() <= {"alpha"}
     if func in _ALONG:
         return not options and len(args) > 1 and _leaves_images(args[1])
+    if func is Tensor.permute:
+        return not options and len(args) > 1 and args[1] == 0
     constants = (each for each in (*args, *options.values()) if isinstance(each, Tensor) and not isinstance(each, Twin))
     return func in _LINEAR and not any(each.is_floating_point() for each in constants)
 
@@ -293,6 +299,8 @@ def _relu(_network: _Network, x: Twin, inplace: bool = False) -> Tensor:
 
 
 def _linear(network: _Network, x: Twin, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    if bias is None and network.is_constant(weight):
+        return F.linear(x.plain(), weight)
     values, tangents = x.plain().chunk(2)
     found = F.linear(values, weight.detach(), None if bias is None else bias.detach())
     moved = F.linear(tangents, weight.detach()) + F.linear(values, network.moved(weight))
@@ -321,12 +329,11 @@ _RULES: dict[Any, Callable[..., Tensor]] = {
 """Of what is not linear, or has parameters."""
 
 _SUMS: set[Any] = {torch.add, Tensor.add, Tensor.__add__}
-_ALONG: set[Any] = {torch.flatten, Tensor.flatten, Tensor.mean, Tensor.index_add, Tensor.index_copy}
+_ALONG: set[Any] = {torch.flatten, Tensor.flatten, Tensor.mean}
 _LINEAR: set[Any] = {
     F.adaptive_avg_pool2d,
     F.avg_pool2d,
     Tensor.contiguous,
-    Tensor.new_zeros,
 }
 """What does to tangents what it does to activations, as long as it leaves the images apart."""
 

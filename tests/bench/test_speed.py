@@ -388,7 +388,7 @@ def test_floors_of_the_papers_networks(model, flop, gigabytes):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_shapes_count_what_the_flop_counter_counts(model):
+def test_shapes_count_the_multiply_adds_of_a_network(model):
     net = networks.network(model, "pruned", "0.5")
     assert roofline.work(networks.shapes(net, (3, 32, 32))).macs == models.macs(net, (3, 32, 32))
     assert not any(module._forward_hooks for module in net.modules())

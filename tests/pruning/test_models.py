@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from pruning import models, surgery
 from pruning.models import Architecture
@@ -76,6 +77,32 @@ def test_macs_of_a_vgg_unit_by_hand_and_the_mode_is_put_back() -> None:
     assert unit[1].num_batches_tracked == 0  # type: ignore[comparison-overlap]
     assert models.macs(unit.eval(), (2, 2, 2)) == 276
     assert not unit.training
+
+
+@pytest.mark.parametrize(
+    ("layer", "image"),
+    [
+        (nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2), (4, 7, 5)),
+        (nn.Conv2d(4, 6, (1, 3), dilation=2), (4, 7, 5)),
+        (nn.ConvTranspose2d(4, 6, 3, stride=2, groups=2), (4, 7, 5)),
+        (nn.Linear(5, 6), (4, 7, 5)),  # of every row
+    ],
+)
+def test_macs_of_a_layer_are_half_of_what_torch_counts(layer: nn.Module, image: tuple[int, int, int]) -> None:
+    with FlopCounterMode(display=False) as counter:
+        layer(torch.zeros(1, *image))
+    assert models.macs(layer, image) == counter.get_total_flops() // 2 > 0
+
+
+def test_macs_of_a_layer_that_is_used_twice() -> None:
+    layer = nn.Conv2d(3, 3, 1)
+    assert models.macs(nn.Sequential(layer, nn.ReLU(), layer), (3, 2, 2)) == 2 * 9 * 4
+
+
+def test_macs_leave_out_what_puts_channels_in_their_places() -> None:
+    net = models.build("resnet20", width="0.25")  # 4, 8 and 16 channels
+    small = surgery.with_channels(net, {"stages.0.0.conv2": (1, 3), "stages.1.0.shortcut": (0, 2, 5)})
+    assert models.macs(net, (3, 32, 32)) - models.macs(small, (3, 32, 32)) == 2 * 4 * 9 * 1024 + 5 * 4 * 256
 
 
 def test_macs_puts_back_the_mode_of_every_module() -> None:

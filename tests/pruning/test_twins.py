@@ -49,7 +49,7 @@ def agree(found: dict[str, Tensor], expected: dict[str, Tensor]) -> bool:
 @pytest.mark.parametrize("pruned", [False, True])
 @pytest.mark.parametrize("name", MODELS)
 def test_tangents_and_double_backward_agree(name: str, pruned: bool, temperature: float) -> None:
-    """Pruned networks put channels of streams in place by index."""
+    """Pruned ResNets put the channels of streams in their places by a product with ones and zeros."""
     net = models.build(name, width="0.25", seed=0).double()
     if pruned:
         found = scores.filter_scores("random", net, [], generator=torch.Generator().manual_seed(1))
