@@ -18,11 +18,12 @@ import pytest
 
 from bench import options
 from bench.budget import Budget, budget, upcoming
-from bench.cell import BASE, Cell
+from bench.cell import Cell
 from bench.cost import estimates
 from bench.device import likely_kind
 from bench.executor import Outcome
 from bench.marks import asks_for, chooses, value_of
+from bench.queue import longest_first
 from bench.runner import Runner
 from bench.sharing import processes, share_threads
 from bench.state import find, missing
@@ -109,13 +110,12 @@ class CellSession:
         cells = self.chosen
         if self.request.missing:
             cells = missing(cells, self.registry, self.request.selection.profile, self.request.references)
-        return self._longest_first(cells) if _workers(self.config) > 1 else cells
+        return self._shared_out(cells) if _workers(self.config) > 1 else cells
 
-    def _longest_first(self, cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
-        """Of each seed the base runs, which others may wait for, then what takes long: so workers end together."""
+    def _shared_out(self, cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
         profile, device = self.request.selection.profile, likely_kind(self.request.device)
         found = estimates(cells, profile, self.registry.records(profile.name), device)
-        return tuple(sorted(cells, key=lambda cell: (cell.seed, cell.score != BASE, -found[cell].seconds)))
+        return tuple(longest_first(cells, {cell: estimate.seconds for cell, estimate in found.items()}))
 
     def _budget(self) -> Budget | None:
         """Counted from now, which is when the command was given; in a worker, from when it was there."""

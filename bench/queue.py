@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from bench.cell import Cell
+from bench.cell import BASE, Cell
 
 
 class Question(NamedTuple):
@@ -80,6 +80,11 @@ def queue(
             if not alike[best]:
                 del alike[best]
     return entries
+
+
+def longest_first(cells: Iterable[Cell], seconds: Mapping[Cell, float]) -> list[Cell]:
+    """For several processes, which so end at about one time: of each seed the base runs, then what takes long."""
+    return sorted(cells, key=lambda cell: (cell.seed, cell.score != BASE, -seconds[cell]))
 
 
 def packed(entries: Iterable[Entry], budget: float) -> tuple[list[Entry], list[Entry]]:

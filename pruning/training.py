@@ -87,7 +87,7 @@ def update(parameters: Mapping[str, nn.Parameter], velocity: Mapping[str, Tensor
 
 
 def place(net: nn.Module, device: str | torch.device) -> nn.Module:
-    """``net`` on ``device``, channels-last, which trains faster on GPUs and CPUs alike; as narrow as it may be."""
+    """``net`` on ``device``, channels-last, which trains as fast or faster on a CPU (docs/PERFORMANCE.md)."""
     return net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 

@@ -1,14 +1,12 @@
 """ResNets for CIFAR, depth 6n + 2, with learned 1x1 shortcuts where the width doubles (PROTOCOLS A.1.1, B.1.1)."""
 
-from collections.abc import Sequence
-
-import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from pruning.models.architecture import Architecture, Axes, Kept
 from pruning.models.mobilenet import Stem
 from pruning.models.shortcut import Shortcut
+from pruning.models.spread import spread
 from pruning.models.vgg import norm_axes
 
 _WIDTHS = (16, 32, 64)
@@ -30,9 +28,6 @@ class Block(nn.Module):
     ``out``, are the channels of the shortcut (or of the stream, where there is none) and of ``conv2`` together.
     """
 
-    stream_to: Tensor
-    branch_to: Tensor
-
     def __init__(self, stream: Kept, conv1: Kept, conv2: Kept, shortcut: Kept | None) -> None:
         super().__init__()
         stride = 1 if shortcut is None else 2
@@ -44,9 +39,7 @@ class Block(nn.Module):
         self.shortcut_bn = None if shortcut is None else nn.BatchNorm2d(len(shortcut))
         base = stream if shortcut is None else shortcut
         self.out: Kept = tuple(sorted({*base, *conv2}))
-        # Derived from the architecture, so not part of the state; buffers so that they move with the network.
-        self.register_buffer("stream_to", _positions(base, self.out), persistent=False)
-        self.register_buffer("branch_to", _positions(conv2, self.out), persistent=False)
+        self.of_stream, self.of_branch = spread(base, self.out), spread(conv2, self.out)
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, len(stream), H, W] -> [N, len(out), H / stride, W / stride]."""
@@ -54,7 +47,7 @@ class Block(nn.Module):
         y = self.bn2(self.conv2(y))
         if self.shortcut is not None and self.shortcut_bn is not None:
             x = self.shortcut_bn(self.shortcut(x))
-        return F.relu(_spread(x, self.stream_to) + _spread(y, self.branch_to), inplace=True)
+        return F.relu(self.of_stream(x) + self.of_branch(y), inplace=True)
 
 
 class CifarResNet(nn.Module):
@@ -131,19 +124,3 @@ def _norm(layer: str) -> str:
     if layer.endswith("shortcut"):
         return f"{layer}_bn"
     return layer.replace("conv", "bn")
-
-
-def _positions(part: Sequence[int], whole: Sequence[int]) -> Tensor:
-    """Float [len(whole), len(part)]: one where a channel of ``whole`` is one of ``part``, zero elsewhere."""
-    where = {channel: position for position, channel in enumerate(whole)}
-    return torch.eye(len(whole))[:, [where[channel] for channel in part]]
-
-
-def _spread(x: Tensor, to: Tensor) -> Tensor:
-    """``x`` [N, c, H, W] with its channels put where ``to`` [C, c] has ones, and zeros elsewhere: [N, C, H, W].
-
-    A product of the pixels, which in channels-last lie as its rows, is faster there than indexing channels; it is as
-    exact, for nothing is rounded in adding zeros.
-    """
-    channels, given = to.shape
-    return x if given == channels else F.linear(x.permute(0, 2, 3, 1), to.to(x.dtype)).permute(0, 3, 1, 2)

@@ -78,7 +78,7 @@ class _Network:
 
     def is_constant(self, tensor: Tensor) -> bool:
         """Whether nothing that moves is in ``tensor``."""
-        return id(tensor) not in self.vectors and not tensor.requires_grad
+        return id(tensor) not in self.vectors and not tensor.requires_grad and not isinstance(tensor, Twin)
 
     def moved(self, parameter: Tensor) -> Tensor:
         """The vector's part for ``parameter``."""
@@ -129,7 +129,7 @@ class Twin(Tensor):
                 raise NoRuleError("the network switches gradients off, and a tangent would go on")
             if any(isinstance(each, Twin) and each.memory.spent for each in args):
                 raise NoRuleError("the network reads activations again that it has changed in place")
-            if func in _RULES:
+            if func in _RULES and isinstance(args[0], Twin):
                 return cls.of(_RULES[func](twin.network, *args, **options), twin.network)
             plain = [each.plain() if isinstance(each, Twin) else each for each in args]
             found = func(*plain, **options) if _is_linear(func, args, options) else None
@@ -329,11 +329,12 @@ _RULES: dict[Any, Callable[..., Tensor]] = {
 """Of what is not linear, or has parameters."""
 
 _SUMS: set[Any] = {torch.add, Tensor.add, Tensor.__add__}
-_ALONG: set[Any] = {torch.flatten, Tensor.flatten, Tensor.mean}
+_ALONG: set[Any] = {torch.flatten, Tensor.flatten, Tensor.mean, Tensor.index_copy}
 _LINEAR: set[Any] = {
     F.adaptive_avg_pool2d,
     F.avg_pool2d,
     Tensor.contiguous,
+    Tensor.new_zeros,
 }
 """What does to tangents what it does to activations, as long as it leaves the images apart."""
 

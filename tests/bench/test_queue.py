@@ -6,7 +6,7 @@ import pytest
 
 from bench.cell import DYNAMICS, Cell
 from bench.profiles import get
-from bench.queue import Question, in_turn, packed, queue
+from bench.queue import Question, in_turn, longest_first, packed, queue
 from bench.suites import missing_the_mark as weights
 from bench.suites import missing_the_mark_questions
 from bench.suites.gradient_flow_claims import CLAIMS, questions
@@ -17,7 +17,8 @@ PAPER = tuple(get("paper").cells())
 
 def cell(score, seed=0):
     where = {"suite": "gradient_flow", "model": "vgg13", "dataset": "cifar10"}
-    return Cell.from_dict({**where, "score": score, "amount": "0.75", "rounds": 1, "seed": seed})
+    pruned = {} if score == "base" else {"amount": "0.75", "rounds": 1}
+    return Cell.from_dict({**where, "score": score, **pruned, "seed": seed})
 
 
 A, B, C, D = (cell(score) for score in ("magnitude", "loss", "proposed", "abs_grasp"))
@@ -199,3 +200,9 @@ def test_thousands_of_cells_are_in_order_in_seconds():
     entries = queue(cells, dict.fromkeys(cells, 1.0), missing_the_mark_questions.questions)
     assert time.perf_counter() - start < 20  # two; comparing every cell with every other takes a minute
     assert len({entry.cell for entry in entries}) == len(cells)
+
+
+def test_for_several_processes_long_cells_come_first():
+    base, later, late = cell("base"), cell("base", seed=1), cell("loss", seed=1)
+    seconds = {A: 2.0, B: 5.0, C: 2.0, base: 1.0, later: 9.0, late: 10.0}
+    assert longest_first([late, A, B, C, later, base], seconds) == [base, B, A, C, later, late]

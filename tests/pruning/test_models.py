@@ -103,6 +103,24 @@ def test_macs_leave_out_what_puts_channels_in_their_places() -> None:
     net = models.build("resnet20", width="0.25")  # 4, 8 and 16 channels
     small = surgery.with_channels(net, {"stages.0.0.conv2": (1, 3), "stages.1.0.shortcut": (0, 2, 5)})
     assert models.macs(net, (3, 32, 32)) - models.macs(small, (3, 32, 32)) == 2 * 4 * 9 * 1024 + 5 * 4 * 256
+    small.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with FlopCounterMode(display=False) as counter:
+        small(torch.zeros(1, 3, 32, 32).contiguous(memory_format=torch.channels_last))
+    placing = 2 * 4 * 1024 + 3 * 8 * 256
+    assert counter.get_total_flops() // 2 == models.macs(small, (3, 32, 32)) + placing
+
+
+class Lazy(nn.Sequential):
+    """Knows how wide it is when it has seen an image."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(3, 2, 1), nn.LazyConv2d(5, 3))
+
+
+def test_macs_of_layers_whose_weights_are_made_up_in_passing() -> None:
+    assert models.macs(Lazy(), (3, 4, 4)) == 3 * 2 * 16 + 2 * 5 * 9 * 4
+    net = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 2, 1)))
+    assert models.macs(net, (3, 4, 4)) == 3 * 2 * 16
 
 
 def test_macs_puts_back_the_mode_of_every_module() -> None:

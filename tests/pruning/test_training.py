@@ -165,8 +165,8 @@ def test_a_loss_that_is_not_finite_shows() -> None:
     assert result.loss != result.loss
 
 
-def wide() -> nn.Module:
-    """Convolutions of 16 and 24 channels, which are stored channels-last."""
+def placed() -> nn.Module:
+    """Convolutions, channels-last."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         net = nn.Sequential(
@@ -197,9 +197,9 @@ def resumed(first: nn.Module, again: nn.Module, split: Split) -> tuple[list[Tens
     return finals[0], finals[1]
 
 
-@pytest.mark.parametrize("name", [*MODELS, "wide"])
+@pytest.mark.parametrize("name", [*MODELS, "placed"])
 def test_a_run_that_stops_goes_on_to_the_bit(name: str) -> None:
-    make = wide if name == "wide" else lambda: network(name)
+    make = placed if name == "placed" else lambda: network(name)
     straight, stopped = resumed(make(), make(), random_split())
     assert equal(straight, stopped)
 
@@ -244,14 +244,14 @@ def test_networks_without_convolutions_are_placed() -> None:
 
 
 def plain() -> nn.Module:
-    return wide().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload, no-any-return]
+    return placed().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload, no-any-return]
 
 
-@pytest.mark.parametrize("make", [wide, plain])
+@pytest.mark.parametrize("make", [placed, plain])
 def test_inputs_have_the_layout_of_the_network(make) -> None:  # type: ignore[no-untyped-def]
     net = make()
     x, labels = training.inputs(net, random_split(), torch.tensor([4, 2]), RECIPE, None)
-    assert x.is_contiguous(memory_format=torch.channels_last) is (make is wide)
+    assert x.is_contiguous(memory_format=torch.channels_last) is (make is placed)
     assert x.is_contiguous() is (make is plain)
     assert x.shape == (2, 3, 8, 8)
     assert labels.tolist() == [4, 2]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from pruning import masks, models, scores, surgery
+from pruning import masks, models, scores, surgery, training
 from pruning.dynamics import recalibrated
 from pruning.scores import Batch
 from pruning.scores.gradients import hessian_product, mean_gradient
@@ -45,28 +45,33 @@ def agree(found: dict[str, Tensor], expected: dict[str, Tensor]) -> bool:
     return all(float((found[name] - values).abs().max()) <= 1e-10 * largest for name, values in expected.items())
 
 
-@pytest.mark.parametrize("temperature", [1.0, 200.0])
-@pytest.mark.parametrize("pruned", [False, True])
-@pytest.mark.parametrize("name", MODELS)
-def test_tangents_and_double_backward_agree(name: str, pruned: bool, temperature: float) -> None:
-    """Pruned ResNets put the channels of streams in their places by a product with ones and zeros."""
+def network(name: str, pruned: bool) -> nn.Module:
     net = models.build(name, width="0.25", seed=0).double()
     if pruned:
         found = scores.filter_scores("random", net, [], generator=torch.Generator().manual_seed(1))
         net = surgery.shrink(net, masks.global_mask(found, amount="0.5", floor=0.05, protected=net.protected))
-    assert agree(*both(recalibrated(net, images()), images(), temperature))
+    return recalibrated(net, images())
 
 
+@pytest.mark.parametrize("temperature", [1.0, 200.0])
+@pytest.mark.parametrize("pruned", [False, True])
 @pytest.mark.parametrize("name", MODELS)
-def test_in_channels_last_too(name: str) -> None:
-    net = recalibrated(models.build(name, width="0.25", seed=0).double(), images())
+def test_tangents_and_double_backward_agree(name: str, pruned: bool, temperature: float) -> None:
+    assert agree(*both(network(name, pruned), images(), temperature))
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+@pytest.mark.parametrize("name", MODELS)
+def test_in_channels_last_too(name: str, pruned: bool) -> None:
+    """Where pruned ResNets put the channels of sums in their places by another function."""
+    net = network(name, pruned)
     expected = both(net, images())[1]
     laid_out = [(x.contiguous(memory_format=torch.channels_last), y) for x, y in images()]
-    assert agree(both(net.to(memory_format=torch.channels_last), laid_out)[0], expected)  # type: ignore[call-overload]
+    assert agree(both(training.place(net, "cpu"), laid_out)[0], expected)
 
 
 class Own(nn.Module):
-    """A user's network: biases, strides, dilation, groups, both kinds of pooling, a sum, modules and functions."""
+    """A user's network: biases, strides, dilation, groups, pooling, a product with constants, modules, functions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,10 +81,11 @@ class Own(nn.Module):
         self.norm = nn.BatchNorm2d(6, affine=False)
         self.act, self.pool = nn.ReLU(), nn.MaxPool2d(2)
         self.out = nn.Linear(4, 10, bias=False)
+        self.register_buffer("mixed", torch.arange(36.0).view(6, 6) / 36)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.pool(self.act(self.norm(self.a(x))))
-        x = F.relu(self.b(x) + x)
+        x = F.relu(self.b(x) + F.linear(x.permute(0, 2, 3, 1), self.mixed).permute(0, 3, 1, 2))
         x = F.avg_pool2d(self.c(x).relu(), 2)
         return self.out(x.mean((2, 3)))  # type: ignore[no-any-return]
 
@@ -113,6 +119,9 @@ WITHOUT_RULES: dict[str, tuple[Callable[[nn.Module], object], str]] = {
     "tanh": (lambda net: setattr(net, "act", nn.Tanh()), "there is no tangent of tanh here"),
     "constant": (lambda net: setattr(net, "act", Shifted()), "there is no tangent of add here"),
     "peeks": (lambda net: setattr(net, "act", Peeking()), "in a way that no tangent is known of"),
+    "turned": (lambda net: setattr(net, "act", Turned()), "there is no tangent of permute here"),
+    "paired": (lambda net: setattr(net, "a", nn.Sequential(Paired(), net.a)), "not one of the network's parameters"),
+    "weighing": (lambda net: setattr(net, "act", Weighing()), "there is no tangent of linear here"),
     "own scale": (lambda net: setattr(net, "act", Scaled()), "there is no tangent of mul here"),
     "over images": (lambda net: setattr(net, "act", Centred()), "there is no tangent of (mean|sub) here"),
     "discarded": (lambda net: setattr(net, "act", Discarded()), "reads activations again that it has changed in place"),
@@ -170,6 +179,28 @@ class Peeking(nn.Module):
         return F.relu(x) + x.data
 
 
+class Turned(nn.Module):
+    """Puts images elsewhere and back."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x).permute(1, 0, 2, 3).permute(1, 0, 2, 3)
+
+
+class Paired(nn.Module):
+    """Multiplies images by images."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + F.linear(x.flatten(1), x.flatten(1)).mean()
+
+
+class Weighing(nn.Module):
+    """Multiplies constants by activations."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(x)
+        return x + F.linear(torch.ones(x.shape, dtype=x.dtype).flatten(1), x.flatten(1)).mean()
+
+
 class Scaled(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -211,10 +242,11 @@ def test_scores_take_the_faster_way_where_there_is_one(monkeypatch: pytest.Monke
 
     monkeypatch.setattr("pruning.scores.filters.hessian_product", never)
     for name in MODELS:
-        found = scores.filter_scores(
-            "abs_grasp", models.build(name, width="0.25"), [(x.float(), y) for x, y in images()]
-        )
-        assert all(torch.isfinite(values).all() for values in found.values())
+        net = models.build(name, width="0.25")
+        mask = masks.global_mask(scores.filter_scores("random", net, []), amount="0.5", floor=0.05)
+        for each in (net, training.place(surgery.shrink(net, mask), "cpu")):
+            found = scores.filter_scores("abs_grasp", each, [(x.float(), y) for x, y in images()])
+            assert all(torch.isfinite(values).all() for values in found.values())
     with pytest.raises(AssertionError, match="double backward"):
         scores.filter_scores("abs_grasp", own(), images(), bn_mode="train")
 
