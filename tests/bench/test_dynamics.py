@@ -68,7 +68,7 @@ def test_the_plan_is_that_of_a_base_cell_with_probes_between():
 
 @pytest.mark.parametrize("model", gradient_flow.MODELS)
 def test_measuring_changes_no_bit_of_the_run(tmp_path, whole, model):
-    measured, _ = whole if model == "vgg13" else run(tmp_path, cell(model))
+    measured, _ = whole if model == "vgg13" else run(tmp_path, cell(model), using=profile((2,)))
     base, _ = run(tmp_path, cell(model, "base"))
     assert measured.metrics == base.metrics
     assert measured.curve == base.curve
@@ -198,7 +198,7 @@ def test_other_probes_are_another_record_and_no_other_run(tmp_path, whole):
 
 def test_arrays_are_kept_beside_the_record(tmp_path):
     registry = Registry(tmp_path / "runs")
-    record = execute(cell(), profile(), tiny.settings(tmp_path), registry).record
+    record = execute(cell(), profile((0,)), tiny.settings(tmp_path), registry).record
     (name,) = record.side_files
     assert "0.filters.theta_g" in loaded(registry.side_file(record, name))
     assert registry.path(record.profile, record.cell, record.key).with_name(name).is_file()
@@ -239,8 +239,8 @@ def test_checkpoints_stay_where_arrays_cannot_be_stored(tmp_path):
 
     settings = tiny.settings(tmp_path)
     with pytest.raises(OSError, match="no space left"):
-        experiment.run(cell(), profile(), settings, silent, full)
-    record, _ = run(tmp_path, cell())
+        experiment.run(cell(), profile((4,)), settings, silent, full)
+    record, _ = run(tmp_path, cell(), using=profile((4,)))
     assert record.costs.stages_cached > 0
 
 
