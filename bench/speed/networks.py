@@ -1,4 +1,4 @@
-"""The networks that are timed, and their shapes."""
+"""The networks that are timed, what they are given, and their shapes."""
 
 from typing import Literal
 
@@ -7,10 +7,12 @@ from torch import Tensor, nn
 
 from bench.speed.roofline import Convolution
 from bench.suites import gradient_flow
-from pruning import masks, models, scores, surgery
+from pruning import masks, models, scores, surgery, training
+from pruning.data import Split
 from pruning.modes import mode
 from pruning.rounds import FLOOR
 from pruning.scores import Batch
+from pruning.training import Recipe
 
 State = Literal["dense", "pruned"]
 
@@ -32,6 +34,12 @@ def amount(model: str) -> str:
 def protected(net: nn.Module) -> tuple[str, ...]:
     """Layers that are never pruned."""
     return tuple(getattr(net, "protected", ()))
+
+
+def batches(net: nn.Module, split: Split, size: int) -> list[Batch]:
+    """All of ``split``, not augmented, in the memory layout of ``net``."""
+    index = torch.arange(len(split), device=split.images.device)
+    return [training.inputs(net, split, part, Recipe(), None) for part in index.split(size)]
 
 
 @torch.no_grad()

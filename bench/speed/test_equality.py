@@ -1,15 +1,13 @@
 """What is faster gives the same numbers, on as many images as it is timed on."""
 
 import pytest
-import torch
 
 from bench.speed.images import Images
-from bench.speed.networks import network, settle_norms
+from bench.speed.networks import batches, network, settle_norms
 from bench.speed.sizes import Size
 from bench.speed.textbook_scores import TEXTBOOK, Sample
-from pruning import scores, training
+from pruning import scores
 from pruning.scores import filters
-from pruning.training import Recipe
 
 pytestmark = [pytest.mark.speed, pytest.mark.filterwarnings("default")]
 
@@ -28,11 +26,10 @@ def test_tangents_are_double_backward(
     monkeypatch.setattr(filters, "hessian_product", never)
     split = pixels.split.first(size.product_images)
     net = network(model, "dense", size.width).to(device)
-    settle_norms(net, training.inputs(net, split.first(size.batch), torch.arange(size.batch), Recipe(), None))
+    settle_norms(net, batches(net, split, size.batch)[0])
     net.double()
-    parts = torch.arange(len(split), device=device).split(_CHUNK)
-    given = (training.inputs(net, split, part, Recipe(), None) for part in parts)
-    sample = Sample(list(scores.filter_layers(net)), [(images.double(), labels) for images, labels in given], {})
+    given = [(images.double(), labels) for images, labels in batches(net, split, _CHUNK)]
+    sample = Sample(list(scores.filter_layers(net)), given, {})
     expected = TEXTBOOK["grasp_t1"](net, sample)
     found = scores.filter_scores("grasp_t1", net, sample.batches)
     off = {layer: float((values / expected[layer] - 1).abs().max()) for layer, values in found.items()}

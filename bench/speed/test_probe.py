@@ -7,10 +7,9 @@ import pytest
 from bench import probing
 from bench.speed import competitors
 from bench.speed.images import Images
-from bench.speed.networks import amount, network, settle_norms
+from bench.speed.networks import amount, batches, network, settle_norms
 from bench.speed.race import Race
 from bench.speed.sizes import Size
-from bench.speed.test_scores import batches
 from bench.suites.gradient_flow import MODELS
 from pruning import dynamics, training
 from pruning.training import Recipe

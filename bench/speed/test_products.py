@@ -1,16 +1,14 @@
 """Seconds of theta . Hg of all filters on the paper's sample, against double backward as it is fastest."""
 
 import copy
-from collections.abc import Iterator
 from itertools import product
 
 import pytest
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bench.speed.competitors import defaults
 from bench.speed.images import Images
-from bench.speed.networks import network, settle_norms
+from bench.speed.networks import batches, network, settle_norms
 from bench.speed.race import Race, Work, seconds
 from bench.speed.sizes import Size
 from bench.speed.textbook_scores import TEXTBOOK, Sample
@@ -37,7 +35,7 @@ def test_product(model: str, race: Race, pixels: Images, size: Size) -> None:
     """The fastest of the textbook's ways on a tenth of the images is timed on all of them."""
     split = pixels.split.first(size.product_images)
     net = network(model, "dense", size.width).to(race.device)
-    settle_norms(net, training.inputs(net, split.first(size.batch), torch.arange(size.batch), Recipe(), None))
+    settle_norms(net, batches(net, split, size.batch)[0])
     placed = training.place(copy.deepcopy(net), race.device)
     nets = {"NCHW": net, "the engine's": copy.deepcopy(placed)}
     few = split.first(max(1, size.product_images // 10))
@@ -45,7 +43,7 @@ def test_product(model: str, race: Race, pixels: Images, size: Size) -> None:
     rounds = [{way: seconds(work, race.device) for way, work in ways.items()} for _ in range(_TRIALS)]
     tried = {way: min(spent[way] for spent in rounds[1:]) for way in ways}  # the first round warms up
     chunk, layout = min(tried, key=lambda way: tried[way])
-    ours = list(_batches(placed, split, _chunks(split, size.batch)))
+    ours = batches(placed, split, size.batch)
     race.run(
         {
             "textbook": _textbook(nets[layout], split, chunk),
@@ -60,8 +58,8 @@ def test_product(model: str, race: Race, pixels: Images, size: Size) -> None:
 
 def _textbook(net: nn.Module, split: Split, chunk: int | None) -> Work:
     """Double backward over ``split`` in chunks; without one class by class, as released code goes."""
-    parts = _chunks(split, chunk) if chunk else [split.labels.eq(label).nonzero()[:, 0] for label in _classes(split)]
-    sample = Sample(list(scores.filter_layers(net)), list(_batches(net, split, parts)), {})
+    passes = batches(net, split, chunk) if chunk else _by_class(net, split)
+    sample = Sample(list(scores.filter_layers(net)), passes, {})
 
     def work() -> object:
         with defaults():
@@ -70,13 +68,6 @@ def _textbook(net: nn.Module, split: Split, chunk: int | None) -> Work:
     return work
 
 
-def _classes(split: Split) -> list[int]:
-    return [int(label) for label in split.labels.unique()]
-
-
-def _chunks(split: Split, size: int) -> list[Tensor]:
-    return list(torch.arange(len(split), device=split.images.device).split(size))
-
-
-def _batches(net: nn.Module, split: Split, parts: list[Tensor]) -> Iterator[Batch]:
-    return (training.inputs(net, split, part, Recipe(), None) for part in parts)
+def _by_class(net: nn.Module, split: Split) -> list[Batch]:
+    parts = [split.labels.eq(label).nonzero()[:, 0] for label in split.labels.unique()]
+    return [training.inputs(net, split, part, Recipe(), None) for part in parts]

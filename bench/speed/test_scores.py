@@ -3,19 +3,14 @@
 import copy
 
 import pytest
-import torch
-from torch import nn
 
 from bench.speed.competitors import defaults
 from bench.speed.images import Images
-from bench.speed.networks import network, settle_norms
+from bench.speed.networks import batches, network, settle_norms
 from bench.speed.race import Race
 from bench.speed.sizes import Size
 from bench.speed.textbook_scores import TEXTBOOK, Sample
 from pruning import models, scores, training
-from pruning.data import Split
-from pruning.scores import Batch
-from pruning.training import Recipe
 
 pytestmark = [pytest.mark.speed, pytest.mark.filterwarnings("default")]
 
@@ -45,9 +40,3 @@ def test_score(score: str, model: str, race: Race, pixels: Images, size: Size) -
         group="Score",
         setup={"score": score, "model": model, "images": len(split) if needs_data else "none"},
     )
-
-
-def batches(net: nn.Module, split: Split, size: int) -> list[Batch]:
-    """All of ``split``, not augmented, in the memory layout of ``net``."""
-    index = torch.arange(len(split), device=split.images.device)
-    return [training.inputs(net, split, part, Recipe(), None) for part in index.split(size)]
