@@ -12,6 +12,7 @@ from torch.optim.sgd import sgd as functional_sgd
 from pruning import data
 from pruning.data import Augmentation, Split
 from pruning.modes import mode
+from pruning.narrow import narrow_norms
 
 Precision = Literal["fp32", "tf32", "bf16"]
 """tf32 is fp32 here: whoever runs the process switches TF32 products on, which a GPU has and a CPU does not."""
@@ -160,7 +161,8 @@ def constants(recipe: Recipe, channels: int) -> tuple[tuple[float, ...], tuple[f
 
 def forward(net: Callable[[Tensor], Tensor], images: Tensor, recipe: Recipe) -> Tensor:
     """Logits in fp32, computed in the recipe's precision."""
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+    bf16 = recipe.precision == "bf16"
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16), narrow_norms(images.device):
         logits = net(images)
     return logits.float()
 
