@@ -151,14 +151,19 @@ def informative(records: Sequence[Record], device: str) -> int:
 
 
 def total(found: Mapping[Cell, Estimate]) -> Total:
-    """Their sum; the state that several cells share counts once."""
+    """Their sum; states that several cells share count once: after the first epoch, and of a score after that."""
     counts: dict[Source, int] = {}
     for estimate in found.values():
         counts[estimate.source] = counts.get(estimate.source, 0) + 1
     states = {(cell.model, cell.dataset, cell.seed): estimate.state_bytes for cell, estimate in found.items()}
+    scored = {
+        (cell.model, cell.dataset, cell.seed, cell.score): estimate.state_bytes // _STATE_COPIES  # without momentum
+        for cell, estimate in found.items()
+        if cell.rounds and cell.granularity == "filters"
+    }
     return Total(
         seconds=sum(estimate.seconds for estimate in found.values()),
-        disk_bytes=sum(estimate.record_bytes for estimate in found.values()) + sum(states.values()),
+        disk_bytes=sum((*(estimate.record_bytes for estimate in found.values()), *states.values(), *scored.values())),
         sources=counts,
     )
 

@@ -6,8 +6,9 @@ every round draws from streams named after it (``pruning.data.generator``).
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import torch
 from msgspec.structs import replace
@@ -16,8 +17,8 @@ from bench import environment as machine
 from bench import measured, probing
 from bench.cache import StageCache, Stored
 from bench.cell import Cell
-from bench.filter_pruning import prune
-from bench.plan import Alter, Probe, Prune, Train, is_shared, keys, plan
+from bench.filter_pruning import prune, score
+from bench.plan import Alter, Probe, Prune, Score, Sparsify, Stage, Train, is_shared, keys, plan
 from bench.profiles import Profile
 from bench.progress import Listener, Progress, Stopped
 from bench.protocol import key
@@ -105,16 +106,10 @@ class Run:
             try:
                 if isinstance(stage, Train):
                     yield from self._train(stage, state)
-                elif isinstance(stage, Probe):
-                    probing.probe(self.trial, stage, state)
-                    yield True
                 elif isinstance(stage, Alter):
                     yield from alter(self.trial, stage, state)
                 else:
-                    if isinstance(stage, Prune):
-                        prune(self.trial, stage, state)
-                    else:
-                        sparsify(self.trial, stage, state)
+                    _IN_ONE_TURN[type(stage)](self.trial, stage, state)
                     yield True
             except Stopped:
                 self._save(number, state)
@@ -181,7 +176,7 @@ class Run:
     def _save(self, number: int, state: State) -> None:
         stored = state.stored()
         if is_shared(self.stages[number]):
-            # The first epoch belongs to all cells that share it, so none of them is charged for it again.
+            # It belongs to all cells that go on from it, so none of them is charged for it again.
             stored.facts["seconds"] = {}
         self.cache.put(self.keys[number], stored.tensors, stored.facts)
 
@@ -241,6 +236,14 @@ class Run:
         called = side_file_name(name, content, "npz")
         self.keep(called, content)
         return [called]
+
+
+_IN_ONE_TURN: Mapping[type[Stage], Callable[[Trial, Any, State], None]] = {
+    Score: score,
+    Prune: prune,
+    Sparsify: sparsify,
+    Probe: probing.probe,
+}
 
 
 def _now() -> str:

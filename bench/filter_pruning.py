@@ -1,4 +1,4 @@
-"""A round of filter pruning: score, mask, surgery."""
+"""A round of filter pruning: score; mask and surgery."""
 
 from typing import Any
 
@@ -6,28 +6,33 @@ import torch
 from torch import Tensor
 
 from bench.cell import Cell
-from bench.plan import Prune
+from bench.plan import Prune, Score
 from bench.protocol import Protocol
 from bench.run_state import State
 from bench.trial import Diverged, Trial
 from pruning import models, rounds, scores, surgery
 
 
-def prune(trial: Trial, stage: Prune, state: State) -> None:
-    """Cut what round ``stage.k`` removes out of the network. Raises Diverged where a score is not finite."""
-    previous = state.kept()
+def score(trial: Trial, stage: Score, state: State) -> None:
+    """Put the scores of round ``stage.k`` into ``state``. Raises Diverged where one is not finite."""
     with state.timed("score"):
-        now = _scores(trial, stage.k, state)
-        broken = [layer for layer, score in now.items() if not torch.isfinite(score).all()]  # waits for a GPU
+        state.scores = _scores(trial, stage.k, state)
+        broken = [layer for layer, found in state.scores.items() if not torch.isfinite(found).all()]  # waits for a GPU
     if broken:
         raise Diverged(
             f"score {trial.cell.score} was not finite for {broken[0]} and {len(broken) - 1} other layers in "
             f"round {stage.k}"
         )
+    state.momentum, state.steps = {}, None  # as after pruning, so that none is stored
+
+
+def prune(trial: Trial, stage: Prune, state: State) -> None:
+    """Cut what round ``stage.k`` removes, by the scores in ``state``, out of the network."""
+    previous = state.kept()
     with state.timed("surgery"):
         mask = rounds.round_mask(
             state.net,
-            {layer: _spread(now[layer], keep) for layer, keep in previous.items()},
+            {layer: _spread(state.scores[layer], keep) for layer, keep in previous.items()},
             previous,
             amount=stage.amount,
             rounds=stage.rounds,
@@ -36,7 +41,7 @@ def prune(trial: Trial, stage: Prune, state: State) -> None:
         )
         kept = {layer: tuple(keep.nonzero().flatten().tolist()) for layer, keep in mask.items()}
         state.net = trial.place(surgery.with_channels(state.net, kept))
-        state.momentum, state.steps = {}, None
+    state.scores, state.momentum, state.steps = {}, {}, None
 
 
 def _scores(trial: Trial, k: int, state: State) -> dict[str, Tensor]:

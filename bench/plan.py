@@ -23,7 +23,8 @@ _TRAINING = (
     "std",
     "precision",
 )
-_ROUND = ("schedule", "total", "floor", "counting", "revival", "score_samples")
+_SCORE = ("score_samples", "scoring_batch")
+_ROUND = ("schedule", "total", "floor", "counting", "revival")
 _AFTER_THE_MASK = ("shuffle", "reinit")
 _SPARSE = (
     "initialisation",
@@ -54,8 +55,15 @@ class Train:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Score:
+    """Score the filters in round ``k``, counted from 1; the first time, for all cells that go on from there."""
+
+    k: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prune:
-    """Score, mask and surgery of round ``k``, counted from 1; momentum starts anew."""
+    """Mask and surgery of round ``k``; momentum starts anew."""
 
     k: int
     rounds: int
@@ -89,7 +97,7 @@ class Probe:
     epoch: int
 
 
-Stage = Train | Prune | Sparsify | Alter | Probe
+Stage = Train | Score | Prune | Sparsify | Alter | Probe
 
 
 def plan(cell: Cell, protocol: Protocol, images: int = 0) -> list[Stage]:
@@ -122,7 +130,7 @@ def _filters(cell: Cell, protocol: Protocol) -> list[Stage]:
     stages: list[Stage] = []
     for k in range(1, rounds + 1):
         train = Train(epoch=k, lr=protocol.lr, round=k, shared=k == 1)
-        stages += [train, Prune(k=k, rounds=rounds, amount=amount)]
+        stages += [train, Score(k=k), Prune(k=k, rounds=rounds, amount=amount)]
     final = (
         Train(epoch=epoch, lr=learning_rate(epoch, protocol), round=None, shared=epoch == 1)
         for epoch in range(rounds + 1, protocol.epochs + 1)
@@ -239,10 +247,12 @@ def _facts(stage: Stage, cell: Cell, settings: Mapping[str, Any], versions: Mapp
     elif isinstance(stage, Alter):
         facts = {"alter": [stage.ablation, stage.rewind]}
         names, used = (*_TRAINING, "initialisation", "lr", "lr_drops", "warmup"), ("masks", "training", "augmentation")
+    elif isinstance(stage, Score):
+        facts = {"score": [cell.score, stage.k]}
+        names, used = _SCORE, ("score",)
     else:
-        pruned = [cell.score, cell.granularity, cell.ablation, stage.k, stage.rounds, str(stage.amount)]
-        facts = {"prune": pruned}
-        names, used = _ROUND, ("score", "masks", "surgery")
+        facts = {"prune": [stage.k, stage.rounds, str(stage.amount)]}
+        names, used = _ROUND, ("masks", "surgery")
     return facts | {name: settings[name] for name in names} | {f"v_{name}": versions[name] for name in used}
 
 
@@ -257,4 +267,6 @@ def initialisation(cell: Cell, protocol: Protocol) -> str:
 
 def is_shared(stage: Stage) -> bool:
     """Whether other cells of the same model, data set and seed go on from this stage."""
+    if isinstance(stage, Score):
+        return stage.k == 1
     return isinstance(stage, Sparsify) or (isinstance(stage, Train) and stage.shared)

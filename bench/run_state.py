@@ -27,6 +27,7 @@ class State:
     curve: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in Curve.__struct_fields__})
     seconds: dict[str, float] = field(default_factory=dict)
     score_images: int | None = None
+    scores: dict[str, Tensor] = field(default_factory=dict)  # of the filters that are there, until some are pruned
     mask: Mask | None = None  # of weights, once they are pruned
     before: dict[str, Tensor] = field(default_factory=dict)  # parameters, before an epoch that is measured
     moments: list[Moment] = field(default_factory=list)
@@ -49,6 +50,7 @@ class State:
         """The state as tensors and JSON facts."""
         tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
         tensors |= {f"momentum.{name}": tensor for name, tensor in self.momentum.items()}
+        tensors |= {f"scores.{name}": tensor for name, tensor in self.scores.items()}
         tensors |= {f"mask.{name}": tensor for name, tensor in (self.mask or {}).items()}
         tensors |= {f"before.{name}": tensor for name, tensor in self.before.items()}
         tensors |= {f"arrays.{name}": tensor for name, tensor in self.arrays.items()}
@@ -69,6 +71,7 @@ def restored(stored: Stored, device: str) -> State:
     return State(
         net=training.place(net, device),
         momentum=_part(stored.tensors, "momentum."),
+        scores=_part(stored.tensors, "scores."),
         mask=_part(stored.tensors, "mask.") or None,
         before={name: tensor.to(device) for name, tensor in _part(stored.tensors, "before.").items()},
         arrays=_part(stored.tensors, "arrays."),

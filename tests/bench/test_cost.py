@@ -62,6 +62,19 @@ def test_work_counts_what_is_left_in_each_epoch(rounds, kept):
     assert work(pruned, protocol) == pytest.approx(kept * 35 * 228.3e6)
 
 
+def test_disk_counts_what_cells_share_once():
+    """Weights and momentum of VGG-13 after the first epoch, 4 bytes each; weights again beside what a score says."""
+    one, record_ = 4 * 9.4e6, 30_000
+
+    def disk(*cells):
+        return total(estimates(cells, MINI, [], "cpu")).disk_bytes
+
+    assert disk(VGG) == 2 * one + record_
+    assert disk(VGG, cell(score="loss", rounds=1), cell(score="loss", rounds=5)) == 3 * one + 3 * record_
+    assert disk(cell(score="loss", rounds=1), cell(score="grasp_t1", rounds=1)) == 4 * one + 2 * record_
+    assert disk(VGG, cell(seed=1)) == 4 * one + 2 * record_
+
+
 def test_without_a_record_speed_is_assumed_and_small_operations_cost_too():
     batches = 8 * (3 * 5000 + 1000) / 128  # forward passes; a training image counts three
     wide = estimate(VGG, [])

@@ -106,11 +106,11 @@ def test_a_run_that_is_out_of_budget_loses_nothing(tmp_path):
     with pytest.raises(OutOfBudget):
         run(tmp_path / "b", cell, listen, checkpoint_seconds=1e9)
     resumed = run(tmp_path / "b", cell)
-    assert resumed.costs.stages_cached == len([1, "prune", 2, "prune", 3])
+    assert resumed.costs.stages_cached == len([1, "score", "prune", 2, "score", "prune", 3])
     assert numbers(resumed) == numbers(undisturbed)
 
 
-def test_cells_of_a_seed_share_their_first_epoch_and_nothing_else(tmp_path):
+def test_cells_of_a_seed_share_their_first_epoch(tmp_path):
     base = run(tmp_path, tiny.cell("base"))
     pruned = run(tmp_path, tiny.cell("loss"))
     assert (base.costs.stages_cached, pruned.costs.stages_cached) == (0, 1)
@@ -120,9 +120,26 @@ def test_cells_of_a_seed_share_their_first_epoch_and_nothing_else(tmp_path):
     assert run(tmp_path, tiny.cell("loss", seed=1)).costs.stages_cached == 0
 
 
-def test_a_finished_cell_leaves_only_the_shared_stage_behind(tmp_path):
-    run(tmp_path, tiny.cell("magnitude"))
+@pytest.mark.parametrize("score", ["abs_grasp", "random"])
+def test_cells_of_a_score_share_what_it_says_after_the_first_epoch(tmp_path, score, monkeypatch):
+    scored = []
+    found = scores.filter_scores
+    monkeypatch.setattr(scores, "filter_scores", lambda *args, **options: scored.append(1) or found(*args, **options))
+    run(tmp_path, tiny.cell(score, rounds=1))
+    assert run(tmp_path, tiny.cell("loss", rounds=1)).costs.stages_cached == 1
+    assert len(scored) == 2
+    more = run(tmp_path, tiny.cell(score, rounds=2, amount="0.4"))
+    assert (more.costs.stages_cached, len(scored)) == (2, 3)
+    alone = run(tmp_path / "alone", tiny.cell(score, rounds=2, amount="0.4"))
+    assert numbers(more) == numbers(alone)
+    assert more.data == alone.data
+
+
+def test_a_finished_cell_leaves_only_the_shared_stages_behind(tmp_path):
+    run(tmp_path, tiny.cell("base"))
     assert len(list((tmp_path / "stages").rglob("*.safetensors"))) == 1
+    run(tmp_path, tiny.cell("magnitude"))
+    assert len(list((tmp_path / "stages").rglob("*.safetensors"))) == 2
 
 
 def test_a_rerun_computes_everything_anew(tmp_path):
@@ -152,9 +169,10 @@ def test_a_score_that_is_not_finite_is_named(tmp_path, monkeypatch):
 
 def test_a_state_that_is_none_is_dropped_and_computed_again(tmp_path):
     undisturbed = run(tmp_path, tiny.cell("loss"))
-    (path,) = (tmp_path / "stages").rglob("*.safetensors")
+    paths = list((tmp_path / "stages").rglob("*.safetensors"))
     cache = StageCache(tmp_path / "stages")
-    cache.put(path.stem, {"net.nothing": torch.zeros(1)}, {})
+    for path in paths:
+        cache.put(path.stem, {"net.nothing": torch.zeros(1)}, {})
     again = run(tmp_path, tiny.cell("loss"))
     assert again.costs.stages_cached == 0
     assert numbers(again) == numbers(undisturbed)

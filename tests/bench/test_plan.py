@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.plan import Prune, Train, is_shared, keys, learning_rate, plan
+from bench.plan import Prune, Score, Train, is_shared, keys, learning_rate, plan
 from bench.protocol import Protocol
 
 from . import tiny
@@ -24,7 +24,7 @@ def test_the_papers_rates(epoch, rate):
 @pytest.mark.parametrize("rounds", [1, 5, 25])
 def test_rounds_train_an_epoch_each_and_count_into_the_160(rounds):
     stages = plan(tiny.cell(rounds=rounds), PAPER)
-    assert [type(stage) for stage in stages[: 2 * rounds]] == [Train, Prune] * rounds
+    assert [type(stage) for stage in stages[: 3 * rounds]] == [Train, Score, Prune] * rounds
     epochs = [stage for stage in stages if isinstance(stage, Train)]
     assert [stage.epoch for stage in epochs] == list(range(1, 161))
     assert [stage.round for stage in epochs] == [*range(1, rounds + 1), *[None] * (160 - rounds)]
@@ -39,8 +39,8 @@ def test_rounds_go_on_at_the_first_rate_after_a_drop():
     assert rates == [0.1] * 5 + [0.01] + [0.001] * 2
 
 
-def test_only_the_first_epoch_is_shared():
-    assert [is_shared(stage) for stage in plan(tiny.cell(rounds=2), Protocol(epochs=4))] == [True] + [False] * 5
+def test_only_the_first_epoch_and_the_scores_after_it_are_shared():
+    assert [is_shared(stage) for stage in plan(tiny.cell(rounds=2), Protocol(epochs=4))] == [True] * 2 + [False] * 6
 
 
 def test_keys_part_where_cells_do():
@@ -72,13 +72,26 @@ def test_whatever_decides_the_first_epoch_is_in_its_key(changed):
     "changed",
     [
         {"protocol": Protocol(score_samples=10)},
-        {"protocol": Protocol(floor="released")},
+        {"protocol": Protocol(scoring_batch=10)},
         {"versions": {**VERSIONS, "score": 2}},
+        {"cell": tiny.cell("grasp_t1")},
+    ],
+)
+def test_whatever_decides_only_the_scores_leaves_the_first_epoch_shared(changed):
+    assert chain(**changed)[0] == chain()[0]
+    assert chain(**changed)[1] != chain()[1]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"protocol": Protocol(floor="released")},
+        {"versions": {**VERSIONS, "masks": 2}},
         {"versions": {**VERSIONS, "surgery": 2}},
         {"cell": tiny.cell(amount="0.5")},
         {"cell": tiny.cell(rounds=3)},
     ],
 )
-def test_whatever_decides_only_the_pruning_leaves_the_first_epoch_shared(changed):
-    assert chain(**changed)[0] == chain()[0]
-    assert chain(**changed)[1] != chain()[1]
+def test_whatever_decides_only_the_pruning_leaves_the_first_scores_shared(changed):
+    assert chain(**changed)[:2] == chain()[:2]
+    assert chain(**changed)[2] != chain()[2]
