@@ -5,7 +5,6 @@ register: 9 channels take longer than 16. A pruned ResNet has little else. The s
 times as many channels, fills registers whatever their number; it remains to put a channel's 16 statistics together.
 """
 
-from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -13,7 +12,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.overrides import TorchFunctionMode
+
+from pruning.substitute import Substitute
 
 _PIXELS = 16
 """Taken for one."""
@@ -24,16 +24,7 @@ _ENOUGH = 1 << 15
 
 def narrow_norms(device: torch.device) -> AbstractContextManager[object]:
     """Inside, batch norm of few channels is done as here where that is faster; it has no second derivative there."""
-    return _Narrow() if device.type == "cpu" else nullcontext()
-
-
-class _Narrow(TorchFunctionMode):
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func is F.batch_norm:
-            return _batch_norm(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
+    return Substitute(_batch_norm) if device.type == "cpu" else nullcontext()
 
 
 def _batch_norm(

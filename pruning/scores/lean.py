@@ -1,17 +1,18 @@
 """Gradients of first and second order through batches that cannot be cut and do not fit into memory."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from pruning.scores import memory
 from pruning.scores.anew import computed_anew
 from pruning.scores.spill import saved_within
+from pruning.substitute import Substitute
 
 PIECE = 2**26
 """Bytes of input that batch norm works on at once; its second derivative makes ten tensors of that size."""
@@ -28,19 +29,12 @@ def little_memory(modules: Sequence[nn.Module] | None) -> Iterator[None]:
         yield
     else:
         # Around the modules as well, as torch.autograd.grad, in which they run again, puts such contexts aside.
-        with computed_anew(modules, around=_ByChannels), saved_within(memory.BUDGET // 8), _ByChannels():
+        with (
+            computed_anew(modules, around=partial(Substitute, _batch_norm)),
+            saved_within(memory.BUDGET // 8),
+            Substitute(_batch_norm),
+        ):
             yield
-
-
-class _ByChannels(TorchFunctionMode):
-    """Batch norm of a large input as that of parts of its channels, which have nothing to do with each other."""
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func is F.batch_norm:
-            return _batch_norm(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
 
 
 def _batch_norm(
@@ -52,7 +46,7 @@ def _batch_norm(
     *others: Any,
     **options: Any,
 ) -> Tensor:
-    """:func:`torch.nn.functional.batch_norm`."""
+    """That of a large input is that of parts of its channels, which have nothing to do with each other."""
     if input.nbytes <= PIECE:
         return F.batch_norm(input, running_mean, running_var, weight, bias, *others, **options)
     size = max(1, input.shape[1] * PIECE // input.nbytes)
