@@ -191,6 +191,13 @@ _GROUPS = (
 )
 """Panels of Figure 21: title, model, and how the names of its layers begin."""
 
+_AXES = {
+    "filters": ("θ·g", "θ·Hg", "filters", "Every filter"),
+    "weights": ("θ g", "θ Hg", "weights of the prunable layers", "A sample of the weights"),
+}
+"""Of a scatter: its two axes (an inner product over a filter's weights, or one weight), what its correlations are
+over, and what is drawn of one seed."""
+
 
 def _scatter(evidence: Evidence, arrays: Arrays, scatter: Scatter) -> Drawing:
     model, data, kind = scatter.model, scatter.data, scatter.kind
@@ -208,16 +215,15 @@ def _scatter(evidence: Evidence, arrays: Arrays, scatter: Scatter) -> Drawing:
     if not panels:
         absent = _absent(evidence, model, data)
         panels = [Panel(title=f"epoch {epoch}", absent=absent) for epoch in shown_epochs(evidence)]
-    whole = "filters" if kind == "filters" else "weights of the prunable layers"
-    shown = "every filter" if kind == "filters" else "a sample of the weights"
+    x, y, whole, shown = _AXES[kind]
     return Drawing(
         number=scatter.number,
         title=f"{suite.PRINTED_NAMES[model]} on {printed_name(data)}: {kind}",
-        x="θ·g",
-        y="θ·Hg",
+        x=x,
+        y=y,
         panels=tuple(panels),
         remarks=(
-            "" if seed is None else f"{shown.capitalize()} of seed {seed}.",
+            "" if seed is None else f"{shown} of seed {seed}.",
             f"Correlations, Pearson's, are over all {whole}: mean, standard deviation and number over seeds "
             f"({', '.join(map(str, records)) or 'none'}). Before training once with batch norm's statistics as they "
             "are, 0 and 1, and once recalibrated, with those of images.",
