@@ -31,7 +31,7 @@ def list_cells(request: Request, *, ids: bool) -> int:
     print(tabulate(rows, headers=["cell", "state", "key", "cost", "from"], disable_numparse=True))
     if accuracy := _accuracy(request, records, cost.total(found)):
         print(accuracy)
-    _report(registry)
+    registry.warn()
     return 0
 
 
@@ -121,8 +121,3 @@ def _announcement(request: Request, chosen: int, todo: int, sums: cost.Total, ac
     sources = ", ".join(f"{count} {source}" for source, count in sums.sources.items())
     rests_on = "; ".join(filter(None, [sources, accuracy]))
     return f"{said}: about {duration(sums.seconds)} and {sums.disk_bytes / 1e6:.0f} MB of disk (estimates: {rests_on})"
-
-
-def _report(registry: Registry) -> None:
-    for problem in registry.problems:
-        print(f"set aside: {problem}", file=sys.stderr)

@@ -17,7 +17,9 @@ _SHOWN = 20
 
 def show_queue(request: Request, *, everything: bool) -> int:
     """Print what comes next: the cells, what they cost, and which claims wait for how many more of them."""
-    entries = upcoming(request, Registry(request.registry))
+    registry = Registry(request.registry)
+    entries = upcoming(request, registry)
+    registry.warn()
     if not entries:
         print(f"no cell of profile {request.selection.profile.name} is missing")
         return 0
@@ -54,7 +56,7 @@ def _settles(entry: Entry) -> str:
 
 def _summary(entries: Sequence[Entry], shown: int, rest: Sequence[Entry]) -> str:
     more = f"{len(entries) - shown} more with --all; " if shown < len(entries) else ""
-    said = f"{more}{len(entries)} cells: about {duration(sum(entry.seconds for entry in entries))}"
+    said = f"{more}{len(entries)} cell{'s' * (len(entries) != 1)}: about {duration(sum(entry.seconds for entry in entries))}"
     if rest:
         said += f"; {len(rest)} more do not fit whole, and those that come first are begun in what is left of the time"
     return said

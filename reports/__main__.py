@@ -19,7 +19,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status: 0, 1 for a README out of date, 2 for a bad question."""
+    """Run one command and return the exit status.
+
+    0; 1 for a README out of date, or pages without a record that is unreadable; 2 for a bad question.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or (given[0] not in COMMANDS and given[0] not in ("-h", "--help")):
         given.insert(0, "render")
@@ -38,16 +41,17 @@ def render(options: argparse.Namespace) -> int:
     from reports.pages import render as write
 
     registry = _registry(options)
+    unreadable = False
     for profile in [options.profile] if options.profile else _measured(registry):
         print(write(profile, registry, options.out or default_out(registry.root)))
-    for problem in registry.problems:
-        print(f"set aside: {problem}", file=sys.stderr)
-    return 0
+        unreadable |= registry.warn()
+    return int(unreadable)
 
 
 def _measured(registry: Registry) -> list[str]:
     found = {record.profile for record in registry.records()}
     if not (names := [profile.name for profile in measured(found)]):
+        registry.warn()
         raise ValueError(
             f"there is no record in {registry.root} yet; name a profile with --profile to see what is missing"
         )

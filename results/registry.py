@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -111,6 +112,12 @@ class Registry:
                     path = self.path(record.profile, record.cell, record.key)
                     state = "is not there" if content is None else "is damaged: its content is not what its name says"
                     self._report(path, f"its side file {name} {state}")
+
+    def warn(self) -> bool:
+        """Name each of ``problems`` on standard error; False where there is none."""
+        for problem in self.problems:
+            print(f"set aside: {problem}", file=sys.stderr)
+        return bool(self.problems)
 
     def records(self, profile: str | None = None) -> list[Record]:
         """Every readable record, of one profile or of all, sorted by key; the files that are not go to ``problems``."""

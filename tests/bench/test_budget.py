@@ -278,6 +278,11 @@ def test_the_queue_within_a_budget_and_empty(lab):
     assert re.search(r"\d cells: about \d+ s; \d more do not fit whole", packed)
     lab.pytest(*VGG)
     assert lab.bench(*said).stdout == "no cell of profile demo is missing\n"
+    bad = next(lab.registry.rglob("*.json"))
+    bad.write_text("{")
+    again = lab.bench(*said)
+    assert re.search(r"^1 cell: about ", again.stdout, re.MULTILINE)
+    assert again.stderr.startswith(f"set aside: {bad}: ")
 
 
 def test_a_run_is_handed_its_budget(lab):

@@ -13,6 +13,21 @@ def test_render_prints_the_page(make_record, registry, tmp_path, capsys):
     assert (out / "nightly" / "table1.md").is_file()
 
 
+def test_an_unreadable_record_is_named_and_the_pages_are_written_without_it(make_record, registry, tmp_path, capsys):
+    for profile in "nightly", "paper":  # the one that is not rendered last has the bad file
+        registry.put(make_record("gradient_flow-vgg13-cifar10-base-s0", profile=profile))
+    registry.put(make_record("gradient_flow-vgg13-cifar10-base-s1", profile="nightly"))
+    (bad,) = (registry.root / "nightly").rglob("*-s1-*.json")
+    bad.write_text("{")
+    out = tmp_path / "out"
+    assert main(["--registry", str(registry.root), "--out", str(out)]) == 1
+    said = capsys.readouterr()
+    assert said.out.split() == [str(out / profile / "index.html") for profile in ("nightly", "paper")]
+    assert said.err.startswith(f"set aside: {bad}: it is not valid JSON")
+    assert said.err.count("\n") == 1
+    assert bad.read_text() == "{"
+
+
 def test_errors_are_one_sentence(registry, tmp_path, capsys):
     registry.root.mkdir()
     assert main(["render", "--profile", "dmo", "--registry", str(registry.root)]) == 2
