@@ -56,7 +56,8 @@ def _settles(entry: Entry) -> str:
 
 def _summary(entries: Sequence[Entry], shown: int, rest: Sequence[Entry]) -> str:
     more = f"{len(entries) - shown} more with --all; " if shown < len(entries) else ""
-    said = f"{more}{len(entries)} cell{'s' * (len(entries) != 1)}: about {duration(sum(entry.seconds for entry in entries))}"
+    cells = f"{len(entries)} cell{'s' * (len(entries) != 1)}"
+    said = f"{more}{cells}: about {duration(sum(entry.seconds for entry in entries))}"
     if rest:
         said += f"; {len(rest)} more do not fit whole, and those that come first are begun in what is left of the time"
     return said
