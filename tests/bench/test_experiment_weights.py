@@ -43,12 +43,7 @@ SEVENTH = level_amount(7)
 ITERATIONS = 4  # of 32 images in 100
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def profile(**changes):

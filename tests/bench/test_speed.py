@@ -41,13 +41,7 @@ ONE_OF_EACH = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Beside other tests, two threads would wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def start_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,6 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import pytest
-import torch
 
 from bench import experiment
 from bench.cell import Cell
@@ -170,9 +169,9 @@ def test_every_turn_is_taken_in_the_lane_of_its_cell():
     assert lanes[:4] == [("in", 1), ("out", 1), ("in", 2), ("out", 2)]
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_neighbours_change_no_bit_of_a_cell(tmp_path):
     """Three models, three scores, interleaved in one process and one by one: every measured number is the same."""
-    torch.set_num_threads(1)
     cells = [tiny.cell("abs_grasp"), tiny.cell("loss", "mobilenet_v1"), tiny.cell("random", "resnet56", rounds=3)]
     settings = tiny.settings(tmp_path)
     registry = Registry(tmp_path / "together")

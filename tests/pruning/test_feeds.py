@@ -22,12 +22,7 @@ pytestmark = [
 RECIPE = Recipe(batch_size=4, augmentation="resized_crop_flip", mean=(0.5, 0.4, 0.3), std=0.25, temperature=1.0)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def network() -> nn.Module:

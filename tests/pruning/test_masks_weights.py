@@ -1,7 +1,7 @@
 """Masks over millions of weights: the ranking against one that sorts, and how long it takes."""
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 
 import pytest
 import torch
@@ -95,16 +95,7 @@ def test_channels_last_weights_are_ranked_by_position_not_by_memory(seed: int, a
     assert same(masks.global_mask(last, amount), masks.global_mask(plain, amount))
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Processor time would count what threads wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.mark.usefixtures("one_thread")
+@pytest.mark.usefixtures("one_thread")  # whose waiting for each other processor time would count
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_million_weights_take_a_fraction_of_a_sort(dtype: torch.dtype) -> None:
     scores = {"w": torch.rand(1_000_000, generator=torch.Generator().manual_seed(0), dtype=dtype)}

@@ -22,12 +22,10 @@ RECIPE = Recipe(batch_size=16)
 
 
 @pytest.fixture(autouse=True)
-def repeatable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    threads, deterministic = torch.get_num_threads(), torch.backends.cudnn.deterministic
-    torch.set_num_threads(1)
+def repeatable(one_thread: None) -> Iterator[None]:
+    deterministic = torch.backends.cudnn.deterministic
     torch.backends.cudnn.deterministic = True
     yield
-    torch.set_num_threads(threads)
     torch.backends.cudnn.deterministic = deterministic
 
 
