@@ -15,14 +15,12 @@ from pruning.steps import Steps, finished
 from pruning.training import Recipe
 
 pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
     pytest.mark.filterwarnings("ignore:This DataLoader will create"),
     pytest.mark.filterwarnings("ignore:.*use of fork\\(\\) may lead to deadlocks:DeprecationWarning"),
 ]
 
 RECIPE = Recipe(batch_size=4, augmentation="resized_crop_flip", mean=(0.5, 0.4, 0.3), std=0.25, temperature=1.0)
-
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def network() -> nn.Module:
