@@ -14,7 +14,10 @@ from pruning import models, rounds, scores, surgery
 
 
 def score(trial: Trial, stage: Score, state: State) -> None:
-    """Put the scores of round ``stage.k`` into ``state``. Raises Diverged where one is not finite."""
+    """Put the scores of round ``stage.k`` into ``state``, which forgets its momentum.
+
+    Raises Diverged where one is not finite.
+    """
     with state.timed("score"):
         state.scores = _scores(trial, stage.k, state)
         broken = [layer for layer, found in state.scores.items() if not torch.isfinite(found).all()]  # waits for a GPU
@@ -23,7 +26,7 @@ def score(trial: Trial, stage: Score, state: State) -> None:
             f"score {trial.cell.score} was not finite for {broken[0]} and {len(broken) - 1} other layers in "
             f"round {stage.k}"
         )
-    state.momentum, state.steps = {}, None  # as after pruning, so that none is stored
+    state.momentum, state.steps = {}, None
 
 
 def prune(trial: Trial, stage: Prune, state: State) -> None:
@@ -41,7 +44,7 @@ def prune(trial: Trial, stage: Prune, state: State) -> None:
         )
         kept = {layer: tuple(keep.nonzero().flatten().tolist()) for layer, keep in mask.items()}
         state.net = trial.place(surgery.with_channels(state.net, kept))
-    state.scores, state.momentum, state.steps = {}, {}, None
+    state.scores = {}
 
 
 def _scores(trial: Trial, k: int, state: State) -> dict[str, Tensor]:

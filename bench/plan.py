@@ -12,6 +12,7 @@ from bench.names import check
 from bench.protocol import Protocol
 from bench.suites.missing_the_mark import ABLATIONS
 from bench.suites.missing_the_mark import SUITE as WEIGHTS
+from bench.versions import is_own
 
 _TRAINING = (
     "batch_size",
@@ -56,14 +57,18 @@ class Train:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """Score the filters in round ``k``, counted from 1; the first time, for all cells that go on from there."""
+    """Score the filters in round ``k``, counted from 1; momentum starts anew.
+
+    From a ``shared`` one, other cells go on.
+    """
 
     k: int
+    shared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prune:
-    """Mask and surgery of round ``k``; momentum starts anew."""
+    """Mask and surgery of round ``k``."""
 
     k: int
     rounds: int
@@ -74,12 +79,13 @@ class Prune:
 class Sparsify:
     """Score and mask weights, in ``iterations``; momentum starts anew. ``ablation`` is one of the scores, or none.
 
-    The mask is kept for the ablations of masks and of the weights under them.
+    A ``shared`` mask is kept for the ablations of masks and of the weights under them.
     """
 
     iterations: int
     amount: Decimal
     ablation: str = "none"
+    shared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +136,7 @@ def _filters(cell: Cell, protocol: Protocol) -> list[Stage]:
     stages: list[Stage] = []
     for k in range(1, rounds + 1):
         train = Train(epoch=k, lr=protocol.lr, round=k, shared=k == 1)
-        stages += [train, Score(k=k), Prune(k=k, rounds=rounds, amount=amount)]
+        stages += [train, Score(k=k, shared=k == 1 and not is_own(cell)), Prune(k=k, rounds=rounds, amount=amount)]
     final = (
         Train(epoch=epoch, lr=learning_rate(epoch, protocol), round=None, shared=epoch == 1)
         for epoch in range(rounds + 1, protocol.epochs + 1)
@@ -159,7 +165,10 @@ def _weights(cell: Cell, protocol: Protocol, images: int) -> list[Stage]:
     before = list(dense(cell.at, protocol, images, round_=1))
     late = cell.ablation if cell.ablation in _AFTER_THE_MASK else "none"
     mask = Sparsify(
-        iterations=cell.rounds, amount=cell.amount, ablation="none" if cell.ablation == late else cell.ablation
+        iterations=cell.rounds,
+        amount=cell.amount,
+        ablation="none" if cell.ablation == late else cell.ablation,
+        shared=not is_own(cell),
     )
     altered = [Alter(ablation=late, rewind=cell.rewind)] if late != "none" or cell.rewind is not None else []
     after = (replace(_epoch(epoch, protocol), epoch=len(before) + epoch) for epoch in range(1, protocol.epochs + 1))
@@ -267,6 +276,4 @@ def initialisation(cell: Cell, protocol: Protocol) -> str:
 
 def is_shared(stage: Stage) -> bool:
     """Whether other cells of the same model, data set and seed go on from this stage."""
-    if isinstance(stage, Score):
-        return stage.k == 1
-    return isinstance(stage, Sparsify) or (isinstance(stage, Train) and stage.shared)
+    return isinstance(stage, Train | Score | Sparsify) and stage.shared

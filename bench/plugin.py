@@ -210,7 +210,7 @@ class CellSession:
         runner = self.config.stash[_RUNNER]
         reasons = Counter((said.status, said.reason) for _, said in self.notes if said.reason)
         lines = [f"{status} {count} cell{'s' * (count > 1)}: {reason}" for (status, reason), count in reasons.items()]
-        lines += [f"set aside: {problem}" for problem in runner.registry.problems]
+        lines += [f"left out: {problem}" for problem in runner.registry.problems]
         if self.complete:
             lines.append(f"no cell is missing: all {len(self.chosen)} have a final record")
         if exitstatus == pytest.ExitCode.INTERRUPTED:

@@ -68,9 +68,14 @@ def score_version(name: str, references: Mapping[str, str], granularity: str = "
 
 def is_current(cell: Cell, recorded: Mapping[str, int | str]) -> bool:
     """Whether ``cell`` would get the versions ``recorded`` today; a user's own score counts as it was run."""
-    own = cell.score not in (*UNPRUNED, UNIFORM, *(WEIGHT_SCORES if cell.granularity == "weights" else SCORES))
+    own = is_own(cell)
     now = versions(replace(cell, score="random") if own else cell, {})
     return {**now, **({"score": recorded.get("score", "")} if own else {})} == dict(recorded)
+
+
+def is_own(cell: Cell) -> bool:
+    """Whether the score of ``cell`` is a user's. Its version tells its file from others, not what that imports."""
+    return cell.score not in (*UNPRUNED, UNIFORM, *(WEIGHT_SCORES if cell.granularity == "weights" else SCORES))
 
 
 def source_file(reference: str) -> Path:

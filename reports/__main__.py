@@ -21,7 +21,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status.
 
-    0; 1 for a README out of date, or pages without a record that is unreadable; 2 for a bad question.
+    0; 1 for a README out of date or a record that cannot be read; 2 for a bad question.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or (given[0] not in COMMANDS and given[0] not in ("-h", "--help")):
@@ -41,11 +41,9 @@ def render(options: argparse.Namespace) -> int:
     from reports.pages import render as write
 
     registry = _registry(options)
-    unreadable = False
     for profile in [options.profile] if options.profile else _measured(registry):
         print(write(profile, registry, options.out or default_out(registry.root)))
-        unreadable |= registry.warn()
-    return int(unreadable)
+    return int(_left_out(registry, options.profile))
 
 
 def _measured(registry: Registry) -> list[str]:
@@ -70,12 +68,22 @@ def readme(options: argparse.Namespace) -> int:
     """Rewrite the generated block of the README, or check it."""
     from reports.readme import update
 
-    changed = update(options.file, _registry(options), check=options.check)
+    registry = _registry(options)
+    if _left_out(registry):
+        print(f"{options.file.name} is left as it is")
+        return 1
+    changed = update(options.file, registry, check=options.check)
     if not changed:
         print(f"{options.file.name} is up to date")
         return 0
     print(f"{options.file.name} is out of date; run: python -m reports readme" if options.check else "rewritten")
     return 1 if options.check else 0
+
+
+def _left_out(registry: Registry, profile: str | None = None) -> bool:
+    """Name the records, of one profile or of all, that cannot be read; False where there is none."""
+    registry.records(profile)  # by itself, for each profile that is read begins the list of problems anew
+    return registry.warn()
 
 
 def _registry(options: argparse.Namespace) -> Registry:

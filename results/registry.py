@@ -116,7 +116,7 @@ class Registry:
     def warn(self) -> bool:
         """Name each of ``problems`` on standard error; False where there is none."""
         for problem in self.problems:
-            print(f"set aside: {problem}", file=sys.stderr)
+            print(f"left out: {problem}", file=sys.stderr)
         return bool(self.problems)
 
     def records(self, profile: str | None = None) -> list[Record]:

@@ -191,7 +191,7 @@ _GROUPS = (
 )
 """Panels of Figure 21: title, model, and how the names of its layers begin."""
 
-_AXES = {
+_SCATTER_WORDS = {
     "filters": ("θ·g", "θ·Hg", "filters", "Every filter"),
     "weights": ("θ g", "θ Hg", "weights of the prunable layers", "A sample of the weights"),
 }
@@ -215,7 +215,7 @@ def _scatter(evidence: Evidence, arrays: Arrays, scatter: Scatter) -> Drawing:
     if not panels:
         absent = _absent(evidence, model, data)
         panels = [Panel(title=f"epoch {epoch}", absent=absent) for epoch in shown_epochs(evidence)]
-    x, y, whole, shown = _AXES[kind]
+    x, y, whole, shown = _SCATTER_WORDS[kind]
     return Drawing(
         number=scatter.number,
         title=f"{suite.PRINTED_NAMES[model]} on {printed_name(data)}: {kind}",

@@ -282,7 +282,7 @@ def test_the_queue_within_a_budget_and_empty(lab):
     bad.write_text("{")
     again = lab.bench(*said)
     assert re.search(r"^1 cell: about ", again.stdout, re.MULTILINE)
-    assert again.stderr.startswith(f"set aside: {bad}: ")
+    assert again.stderr.startswith(f"left out: {bad}: ")
 
 
 def test_a_run_is_handed_its_budget(lab):

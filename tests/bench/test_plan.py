@@ -43,6 +43,12 @@ def test_only_the_first_epoch_and_the_scores_after_it_are_shared():
     assert [is_shared(stage) for stage in plan(tiny.cell(rounds=2), Protocol(epochs=4))] == [True] * 2 + [False] * 6
 
 
+def test_what_a_users_score_says_is_for_one_cell():
+    """Its version is that of one file, which may import others."""
+    own = plan(tiny.cell("squared", rounds=2), Protocol(epochs=4))
+    assert [is_shared(stage) for stage in own] == [True] + [False] * 7
+
+
 def test_keys_part_where_cells_do():
     one, other = chain(tiny.cell("loss")), chain(tiny.cell("magnitude"))
     assert one[0] == other[0]

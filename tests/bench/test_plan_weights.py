@@ -35,7 +35,7 @@ def whole(first):
 
 
 def mask(iterations=1, ablation="none"):
-    return Sparsify(iterations=iterations, amount=level_amount(6), ablation=ablation)
+    return Sparsify(iterations=iterations, amount=level_amount(6), ablation=ablation, shared=True)
 
 
 def altered(ablation="none", rewind=None):
@@ -102,6 +102,7 @@ def test_a_mask_is_shared_with_its_ablations():
     shuffled = replace(iterative, ablation="shuffle")
     assert [is_shared(stage) for stage in plan(iterative, PROTOCOL, IMAGES)] == [True, *[False] * 4]
     assert chain(iterative)[0] == chain(shuffled)[0]
+    assert not any(map(is_shared, plan(replace(iterative, score="squared"), PROTOCOL, IMAGES)))  # a user's
     assert chain(iterative)[0] != chain(replace(iterative, ablation="invert"))[0]
     assert chain(shuffled)[1] != chain(replace(iterative, ablation="reinit"))[1]
 

@@ -67,6 +67,7 @@ def test_a_slope_in_another_layout(used, norm):
     x = laid_out(torch.randn(16, 3, 4, 4, dtype=torch.float64))
     slope = torch.randn(16, 3, 4, 4, dtype=torch.float64)
     ours, theirs = (results(x, slope, norm(3), here) for here in (True, False))
+    assert used == [(16, 3, 4, 4)]
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
 
