@@ -9,6 +9,7 @@ from bench.cell import Cell
 from bench.cost_model import Machine, Run, any_seed, fitted, misses, usual
 from bench.profiles import Profile
 from bench.protocol import Protocol
+from bench.versions import is_own
 from results.record import Record
 
 Source = Literal["measured", "fitted", "assumed"]
@@ -159,7 +160,7 @@ def total(found: Mapping[Cell, Estimate]) -> Total:
     scored = {
         (cell.model, cell.dataset, cell.seed, cell.score): estimate.state_bytes // _STATE_COPIES  # without momentum
         for cell, estimate in found.items()
-        if cell.rounds and cell.granularity == "filters"
+        if cell.rounds and cell.granularity == "filters" and not is_own(cell)
     }
     return Total(
         seconds=sum(estimate.seconds for estimate in found.values()),

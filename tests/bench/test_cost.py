@@ -73,6 +73,7 @@ def test_disk_counts_what_cells_share_once():
     assert disk(VGG, cell(score="loss", rounds=1), cell(score="loss", rounds=5)) == 3 * one + 3 * record_
     assert disk(cell(score="loss", rounds=1), cell(score="grasp_t1", rounds=1)) == 4 * one + 2 * record_
     assert disk(VGG, cell(seed=1)) == 4 * one + 2 * record_
+    assert disk(cell(score="squared", rounds=1)) == 2 * one + record_  # a user's, which no other cell goes on from
 
 
 def test_without_a_record_speed_is_assumed_and_small_operations_cost_too():

@@ -14,24 +14,25 @@ def test_render_prints_the_page(make_record, registry, tmp_path, capsys):
 
 
 def test_an_unreadable_record_is_named_and_the_pages_are_written_without_it(make_record, registry, tmp_path, capsys):
-    beside_another, alone, _, _ = bad_and_good = [
+    written = [
         registry.put(make_record(f"gradient_flow-vgg13-cifar10-base-s{seed}", profile=profile))
         for seed, profile in enumerate(["nightly", "mini", "nightly", "paper"])
     ]
-    for bad in bad_and_good[:2]:
-        bad.write_text("{")
+    unreadable = written[:2]  # one beside a good one, one alone in its profile
+    for path in unreadable:
+        path.write_text("{")
     out, readme = tmp_path / "out", tmp_path / "README.md"
     readme.write_text(f"{BEGIN}\n{END}\n")
     assert main(["--registry", str(registry.root), "--out", str(out)]) == 1
     said = capsys.readouterr()
     assert said.out.split() == [str(out / profile / "index.html") for profile in ("nightly", "paper")]
-    named = {f"left out: {bad}: it is not valid JSON" for bad in (alone, beside_another)}
+    named = {f"left out: {bad}: it is not valid JSON" for bad in unreadable}
     assert {line[: line.index("JSON") + 4] for line in said.err.splitlines()} == named
     assert main(["--registry", str(registry.root), "--out", str(out), "--profile", "paper"]) == 0
     assert main(["readme", "--registry", str(registry.root), "--file", str(readme)]) == 1
     assert capsys.readouterr().out.endswith("README.md is left as it is\n")
     assert readme.read_text() == f"{BEGIN}\n{END}\n"
-    assert [bad.read_text() for bad in bad_and_good[:2]] == ["{", "{"]
+    assert [path.read_text() for path in unreadable] == ["{", "{"]
 
 
 def test_errors_are_one_sentence(registry, tmp_path, capsys):
