@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pruning.data.errors import DataError
@@ -10,7 +11,7 @@ from pruning.data.sources import check_name, load
 TINY_IMAGENET = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
 
 
-def download(name: str, root: Path) -> None:
+def download(name: str, root: str | os.PathLike[str]) -> None:
     """Puts the data set into `root`, in torchvision's layout; one that can be loaded already is left alone.
 
     Raises:
@@ -27,7 +28,7 @@ def download(name: str, root: Path) -> None:
     if name == "tiny_imagenet_subset":
         raise DataError("'tiny_imagenet_subset' cannot be downloaded; download 'tiny_imagenet' and use the full set")
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        Path(root).mkdir(parents=True, exist_ok=True)
         _fetch(name, root)
     except Exception as error:  # network, disk, archive and checksum errors have no common base class
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -37,7 +38,7 @@ def download(name: str, root: Path) -> None:
     load(name, root)
 
 
-def _is_there(name: str, root: Path) -> bool:
+def _is_there(name: str, root: str | os.PathLike[str]) -> bool:
     try:
         load(name, root)
     except DataError:
@@ -45,7 +46,7 @@ def _is_there(name: str, root: Path) -> bool:
     return True
 
 
-def _fetch(name: str, root: Path) -> None:
+def _fetch(name: str, root: str | os.PathLike[str]) -> None:
     from torchvision import datasets
 
     if name == "tiny_imagenet":

@@ -57,7 +57,7 @@ class Streamed:
         return 3, SIDE, SIDE
 
 
-def imagenet(root: Path) -> Streamed:
+def imagenet(root: str | os.PathLike[str]) -> Streamed:
     """All of ImageNet (ILSVRC2012) in `root/imagenet`; the size of each of its 1.3 million files is asked for.
 
     Raises:
@@ -69,7 +69,7 @@ def imagenet(root: Path) -> Streamed:
     numbers = found.classes, len(found.train), len(found.test)
     if numbers != IMAGENET:
         raise OtherData(
-            f"{root / 'imagenet'} has {_counted(numbers)} images instead of ImageNet's {_counted(IMAGENET)}; "
+            f"{Path(root) / 'imagenet'} has {_counted(numbers)} images instead of ImageNet's {_counted(IMAGENET)}; "
             "complete it or give another root"
         )
     return found
@@ -79,14 +79,14 @@ def _counted(numbers: tuple[int, int, int]) -> str:
     return "{:,} classes with {:,} training and {:,} validation".format(*numbers)
 
 
-def image_folder(name: str, root: Path) -> Streamed:
+def image_folder(name: str, root: str | os.PathLike[str]) -> Streamed:
     """The files of `root/name/{train,val}/<class>/*.JPEG`; classes are numbered in the order of their names.
 
     Raises:
         MissingData: it is not under the root.
         DataError: one of the splits is missing, a class has no image, or the splits have other classes.
     """
-    folder = root / name
+    folder = Path(root) / name
     if not folder.is_dir():
         raise MissingData(
             f"{root} holds no {name!r}; put {name}/train and {name}/val there, with a folder for each class in both"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,7 @@ SOURCES = {
 NAMES = ("digits", *SOURCES)
 
 
-def load(name: str, root: Path | None = None, image_size: int | None = None) -> Dataset:
+def load(name: str, root: str | os.PathLike[str] | None = None, image_size: int | None = None) -> Dataset:
     """The data set `name` in canonical order.
 
     Args:
@@ -63,7 +64,7 @@ def load(name: str, root: Path | None = None, image_size: int | None = None) -> 
         return _dataset(name, 10, *digits(), image_size)
     if root is None:
         raise ValueError(f"{name!r} is read from disk; give the folder that holds it as root")
-    return read(SOURCES[name], root, image_size)
+    return read(SOURCES[name], Path(root), image_size)
 
 
 def check_name(name: str) -> None:

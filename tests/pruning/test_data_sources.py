@@ -156,9 +156,10 @@ def test_damaged_arrays_say_what_was_expected(cifar: Path, damage: Callable[[Pat
     assert not isinstance(raised.value, data.MissingData)
 
 
-def test_missing_data_say_where_they_were_expected(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [str, Path])
+def test_missing_data_say_where_they_were_expected(tmp_path: Path, kind: Callable[[Path], str | Path]) -> None:
     with pytest.raises(data.MissingData) as raised:
-        data.load("mnist", tmp_path)
+        data.load("mnist", kind(tmp_path))
     assert str(raised.value) == (
         f"{tmp_path} holds no 'mnist', which was expected in mnist or MNIST/raw; "
         f"fetch it with `python -m bench data --download mnist --data-root {tmp_path}`"

@@ -46,7 +46,7 @@ def test_files_are_those_of_torchvision_s_image_folder(root: Path, tiny: image_f
 def test_only_images_count(root: Path, tiny: image_folder.Streamed) -> None:
     (root / "tiny/train/n01/notes.txt").write_text("no image")
     (root / "tiny/train/README").write_text("no class")
-    assert image_folder.image_folder("tiny", root).fingerprint == tiny.fingerprint
+    assert image_folder.image_folder("tiny", str(root)).fingerprint == tiny.fingerprint
 
 
 def test_the_fingerprint_follows_from_the_files_and_not_from_where_they_are(
