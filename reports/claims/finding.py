@@ -38,6 +38,7 @@ class Comparison:
     estimate: Estimated
     relation: Relation
     digits: int = 2
+    plain: float | None = None  # the number as it is shown, where the estimate is of a transform of it
 
     def says(self, alpha: float = ALPHA) -> Says:
         """What it says of the claim, with an interval that misses the truth so often."""
@@ -148,7 +149,7 @@ def _share(made: int, shown: int, contrary: int, chance: int) -> str:
 
 
 def _range(made: Sequence[Comparison]) -> str:
-    values = [each.estimate.value for each in made]
+    values = [each.estimate.value if each.plain is None else each.plain for each in made]
     if not values:
         return ""
     digits = made[0].digits

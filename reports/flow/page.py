@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from reports.claims import page as shared
 from reports.claims.finding import Evaluated
-from reports.flow import curves, laws, layers, training
+from reports.flow import correlated, curves, laws, layers, training
 from reports.flow.facts import Facts, lacking
 from reports.tables import purpose_notes
 
@@ -30,14 +30,15 @@ RULES = "\n\n".join(
         "A claim is a list of comparisons, each a number with a 95 % interval by Student's t over seeds. Its standard "
         "deviation is pooled over the runs of one network on one data set and of one class of method, as for the "
         "verdicts of the tables. A mean needs two seeds, and cells of which a run diverged are not compared. Laws are "
-        "looked at in every run by itself and have no interval.",
+        "looked at in every run by itself and have no interval. Whether a correlation rises over epochs as "
+        "the distance between masks falls has that of a rank correlation of as many epochs (Bonett and Wright, 2000).",
         "HOLDS: every comparison shows the claim, or more than half of them where it is about most cells. FAILS: more "
         "show the contrary than show it. MIXED: between. UNDECIDED: none shows either, or runs are missing; where some "
         "are, the outcome is that of the others, and what is missing is named. A claim of several parts holds where "
         "all of them do and fails where none does. Of comparisons for no lower or within noise, as many may fail as "
         "chance explains in 95 of 100 claims.",
-        f"Ours, as the paper names no number: a correlation is high above {training.HIGH:g}, and equals a printed one "
-        f"where their Fisher transforms are within {training.CLOSE:g}; masks are identical where more than "
+        f"Ours, as the paper names no number: a correlation is high above {correlated.HIGH:g}, and equals a printed "
+        f"one where their Fisher transforms are within {correlated.CLOSE:g}; masks are identical where more than "
         f"{100 * training.ALIKE:g} % of what they prune is pruned by both; accuracy rises alike within "
         f"{curves.MARGIN:g} point; early layers are only slightly favoured below {layers.SLIGHT:g} percentage points; "
         f"a share of parameters is met within {layers.PARAMETERS:g}; the relative error of an identity falls below "
