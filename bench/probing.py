@@ -39,6 +39,7 @@ def probe(trial: Trial, stage: Probe, state: State) -> None:
     with state.timed("probe"):
         initial = {name: p.detach() for name, p in trial.place(trial.fresh()).named_parameters()}
         sample = _sample(trial, state.net)
+        state.score_images = sum(len(labels) for _, labels in sample)
         if stage.epoch == 0:
             _add(trial, state, 0, sample, state.net, initial, recalibrated=False)
             own = dynamics.recalibrated(state.net, _calibration(trial, state.net))

@@ -8,7 +8,7 @@ from bench.profiles import Profile
 from bench.suites import gradient_flow as suite
 from reports.curves import FigureData, FigureSpec, Panel, Series, stand_in, to_csv
 from reports.evidence import Evidence
-from reports.tables import rounds_text
+from reports.tables import percent, rounds_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +94,8 @@ def caption(data: FigureData, evidence: Evidence) -> str:
 def _counted(panel: Panel, spec: FigureSpec) -> str:
     counts = ", ".join(f"{label} {n}" for label, n in zip(spec.scores.values(), panel.seeds, strict=True))
     absent = f"; not drawn: {', '.join(panel.absent)}" if panel.absent else ""
-    return f"{suite.PRINTED_NAMES[panel.dataset]}, seeds: {counts}{absent}."
+    place = f"{suite.PRINTED_NAMES[panel.dataset]}, {percent(spec.model, panel.dataset)} of filters"
+    return f"{place}, seeds: {counts}{absent}."
 
 
 def _draw_panel(axis: "Axes", panel: Panel) -> None:

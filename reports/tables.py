@@ -87,7 +87,7 @@ def _accuracies(quantity: Quantity, context: Context) -> tuple[Group, ...]:
 def _model_row(quantity: Quantity, model: str, dataset: str, columns: Iterable[Column], context: Context) -> Row:
     cells = (_view(quantity, Setting(model, dataset, column.score, column.rounds), context) for column in columns)
     base = _view(quantity, Setting(model, dataset), context)
-    return Row(suite.PRINTED_NAMES[model], tuple(cells), base, pruned=_percent(model, dataset))
+    return Row(suite.PRINTED_NAMES[model], tuple(cells), base, pruned=percent(model, dataset))
 
 
 def _changes(quantity: Quantity, context: Context) -> tuple[Group, ...]:
@@ -99,7 +99,7 @@ def _changes(quantity: Quantity, context: Context) -> tuple[Group, ...]:
     )
     return tuple(
         Group(
-            f"{suite.PRINTED_NAMES[model]} on {suite.PRINTED_NAMES[dataset]}, {_percent(model, dataset)} pruned",
+            f"{suite.PRINTED_NAMES[model]} on {suite.PRINTED_NAMES[dataset]}, {percent(model, dataset)} pruned",
             "rounds",
             columns,
             tuple(_round_row(quantity, model, dataset, n, columns, context) for n in profile.rounds),
@@ -122,7 +122,8 @@ def rounds_text(rounds: int) -> str:
     return f"{rounds} round{'' if rounds == 1 else 's'}"
 
 
-def _percent(model: str, dataset: str) -> str:
+def percent(model: str, dataset: str) -> str:
+    """``75%``: the share of filters that the paper prunes."""
     return f"{suite.amount(model, dataset) * 100:.0f}%"
 
 

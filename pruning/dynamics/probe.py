@@ -92,6 +92,7 @@ def measure(
         product = hessian_product(model, sample, 1.0, plain)
         scaled = plain if temperature == 1.0 else mean_gradient(model, sample, temperature)
         own = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    before, initial = (_beside(own, others) for others in (before, initial))
     names = {layer: f"{layer}.weight" for layer in layers}
     norms = _norms(model, own, layers)
     weights = _weights(own, plain, product, scaled, names, before)
@@ -110,6 +111,11 @@ def measure(
         correlations=dict(_correlations(filters, pooled)),
         distances=distances,
     )
+
+
+def _beside(own: Numbers, others: Numbers | None) -> Numbers | None:
+    """``others`` of the same names, type and device as ``own``."""
+    return None if others is None else {name: others[name].to(parameter) for name, parameter in own.items()}
 
 
 def _norms(model: nn.Module, own: Numbers, layers: Iterable[str]) -> dict[str, str]:
@@ -131,7 +137,7 @@ def _weights(
         "loss": {layer: own[name] * scaled[name] for layer, name in names.items()},
     }
     if before is not None:
-        moved = {layer: own[name] * (own[name] - before[name].to(own[name])) for layer, name in names.items()}
+        moved = {layer: own[name] * (own[name] - before[name]) for layer, name in names.items()}
         found["theta_dtheta"] = moved
     return found
 
@@ -154,7 +160,7 @@ def _filters(
         "norm": _lengths(own, names),
     }
     if initial is not None:
-        moved = {name: own[name] - initial[name].to(own[name]) for name in names.values()}
+        moved = {name: own[name] - initial[name] for name in names.values()}
         found["distance"] = _lengths(moved, names)
     if before is not None:
         found["norm_before"] = _lengths(before, names)

@@ -1,6 +1,7 @@
 """Drawing panels of lines and of points."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bench.profiles import Profile
@@ -14,6 +15,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Of Okabe and Ito: told apart with every common colour vision."""
 WIDTH, HEIGHT = 7.6, 2.7  # inches, of a row of up to three panels
 _ACROSS = 3
+_DASHES: Any = (0, (3, 1.5))
 _TICKS = 6  # places of points up to which each has a tick
 _MARKED = 30  # points of a line up to which each has a mark
 
@@ -49,7 +51,14 @@ def _draw_panel(axis: "Axes", panel: Panel, drawing: Drawing) -> None:
     if panel.dots:
         # Thousands of points are pixels in the SVG, too.
         x, y = zip(*panel.dots, strict=True)
-        axis.plot(x, y, ".", color=PALETTE[0], markersize=2.5, alpha=0.35, markeredgewidth=0, rasterized=True)
+        axis.plot(x, y, ".", color=PALETTE[0], markersize=3.5, alpha=0.4, markeredgewidth=0, rasterized=True)
+        (left, right), (bottom, top) = window(x), window(y)
+        axis.set_xlim(left, right)
+        axis.set_ylim(bottom, top)
+        inside = [(a, b) for a, b in panel.dots if left <= a <= right and bottom <= b <= top]
+        outside = len(panel.dots) - len(inside)
+        said = "\n".join(filter(None, (panel.note, f"{outside} of {len(panel.dots):,} outside" if outside else "")))
+        panel = replace(panel, dots=tuple(inside), note=said)
         axis.axhline(0, color="0.8", linewidth=0.6, zorder=0)
         axis.axvline(0, color="0.8", linewidth=0.6, zorder=0)
         axis.ticklabel_format(style="sci", scilimits=(-2, 3), useMathText=True)
@@ -63,12 +72,29 @@ def _draw_panel(axis: "Axes", panel: Panel, drawing: Drawing) -> None:
         axis.set_ylim(*drawing.limits)
     if panel.note:
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
-        left, up, anchor = _corner(panel)
-        axis.text(left, up, panel.note, fontsize=8, transform=axis.transAxes, bbox=box, **anchor)
+        across, up, anchor = _corner(panel)
+        axis.text(across, up, panel.note, fontsize=8, transform=axis.transAxes, bbox=box, **anchor)
     axis.set_xlabel(drawing.x)
     axis.set_ylabel(drawing.y)
     axis.grid(axis="y", color="0.92", linewidth=0.6)
     axis.set_axisbelow(True)
+
+
+def window(values: Sequence[float]) -> tuple[float, float]:
+    """What an axis shows: all values, or, where a few are far away, the middle 99 of 100 with half of that around."""
+    low, high = min(values), max(values)
+    ordered = sorted(values)
+    cut = len(ordered) // 200
+    inner, outer = ordered[cut], ordered[-1 - cut]
+    span = outer - inner
+    if span > 0:
+        low, high = max(low, inner - _AROUND * span), min(high, outer + _AROUND * span)
+    margin = 0.05 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+_AROUND = 0.5
+"""Shares of the range of most points that are shown beyond it, on either side."""
 
 
 _CORNERS = (("left", "top"), ("right", "bottom"), ("left", "bottom"), ("right", "top"))
@@ -102,7 +128,7 @@ def _shares(values: Sequence[float]) -> list[float]:
 def _draw_line(axis: "Axes", each: Line, colour: Any, *, band: bool) -> None:
     xs, means = [point.x for point in each.points], [point.mean for point in each.points]
     marks: dict[str, Any] = {"marker": "o", "markersize": 2.5} if len(xs) <= _MARKED else {}
-    style = (0, (3, 1.5)) if each.dashed else "-"
+    style = _DASHES if each.dashed else "-"
     axis.plot(xs, means, color=colour, linestyle=style, linewidth=1.1, label=each.label, **marks)
     spread = [point.std or 0.0 for point in each.points]
     if band and any(spread):
@@ -129,7 +155,7 @@ def _legend(figure: "Figure", drawing: Drawing) -> None:
             continue
         for place, each in lines:
             colour = _colour(each, place, len(lines), drawing)
-            style: Any = (0, (3, 1.5)) if each.dashed else "-"
+            style: Any = _DASHES if each.dashed else "-"
             found.setdefault(each.label, Line2D([], [], color=colour, linestyle=style, label=each.label))
     if drawing.gradual and not drawing.empty:
         ends = (("first layer", 0.0), ("last layer", 0.9))
@@ -137,6 +163,8 @@ def _legend(figure: "Figure", drawing: Drawing) -> None:
 
         for label, at in ends:
             found[label] = Line2D([], [], color=colormaps["viridis"](at), label=label)
+        if drawing.dashes and any(each.dashed for panel in drawing.panels for each in panel.lines):
+            found[drawing.dashes] = Line2D([], [], color="0.4", linestyle=_DASHES, label=drawing.dashes)
     if found:
         handles = list(found.values())
         figure.legend(

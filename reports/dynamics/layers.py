@@ -6,42 +6,59 @@ from bench.suites import gradient_flow as suite
 from reports.curves import GRADIENT_NORM, rounds_in, stand_in, without_rounds
 from reports.dynamics.panels import Drawing, Line, Panel, line
 from reports.evidence import Evidence, Setting
-from reports.tables import rounds_text
+from reports.tables import percent, rounds_text
 from results.record import Record
 
 DATASET = "cifar100"
 """Where the paper looks at layers."""
 
+_RESIDUAL = "resnet56"
 _NETWORKS = {16: "vgg13", 17: "mobilenet_v1"}
 _BLOCKS = {18: 1, 19: 5, 20: 25}  # figures of ResNet-56 and their rounds
 
 
-def dataset(evidence: Evidence) -> str:
-    """The data set of these figures: the paper's, or, where nothing is compared, one that there are runs of."""
-    profile = evidence.profile
-    found = sorted(profile.datasets, key=lambda name: name != DATASET)
-    pruned = {setting.dataset for setting in evidence.records if setting.score in GRADIENT_NORM}
-    return found[0] if profile.comparable else next((name for name in found if name in pruned), found[0])
+def dataset(evidence: Evidence, model: str) -> str:
+    """The data set of a network's figures: the paper's, or, where nothing is compared, that of the most finished runs.
+
+    Of as many runs, the paper's.
+    """
+    found = sorted(evidence.profile.datasets, key=lambda name: name != DATASET)
+
+    def runs(name: str) -> int:
+        settings = (Setting(model, name, score, n) for score in GRADIENT_NORM for n in evidence.profile.rounds)
+        return sum(record.status == "done" for setting in settings for record in evidence.seeds(setting).values())
+
+    return found[0] if evidence.profile.comparable else max(found, key=runs)
 
 
 def drawings(evidence: Evidence) -> Iterator[Drawing]:
     """Figures 16-20; those of one number of rounds only where the profile prunes in so many."""
-    data = dataset(evidence)
-    remark = (
-        "" if data == DATASET else f"On {suite.PRINTED_NAMES[data]} instead of {suite.PRINTED_NAMES[DATASET]}.",
-        "Share of the layer's filters that are gone after the last round, mean over seeds; a band is one standard "
-        "deviation.",
-    )
+    profile = evidence.profile
     for number, model in _NETWORKS.items():
-        panels = tuple(_panel(evidence, model, n, rounds_text(n), "") for n in evidence.profile.rounds)
-        yield _drawing(number, f"{suite.PRINTED_NAMES[model]} on {suite.PRINTED_NAMES[data]}", "layer", panels, remark)
+        data = dataset(evidence, model)
+        panels = tuple(_panel(evidence, model, data, n, rounds_text(n), "") for n in profile.rounds)
+        title = f"{suite.PRINTED_NAMES[model]} on {suite.PRINTED_NAMES[data]}"
+        lacking = [str(n) for n in suite.ROUNDS if n not in profile.rounds]
+        without = f"The paper's panel of {' and '.join(lacking)} rounds is left out." if lacking else ""
+        yield _drawing(number, title, "layer", panels, (*_remarks(model, data), without))
+    data = dataset(evidence, _RESIDUAL)
     for number, wanted in _BLOCKS.items():
-        n = rounds_in(evidence.profile, wanted)
+        n = rounds_in(profile, wanted)
         if n is not None:
-            stages = tuple(_panel(evidence, "resnet56", n, f"Block {k + 1}", f"stages.{k}.") for k in range(3))
+            stages = tuple(_panel(evidence, _RESIDUAL, data, n, f"Block {k + 1}", f"stages.{k}.") for k in range(3))
             title = f"ResNet-56 on {suite.PRINTED_NAMES[data]}, {rounds_text(n)}"
             instead = stand_in(n, None if n == wanted else wanted)
-            yield _drawing(number, title, "layer within the block", stages, (instead, *remark, _INDEX))
+            remarks = (instead, *_remarks(_RESIDUAL, data), _INDEX)
+            yield _drawing(number, title, "layer within the block", stages, remarks)
+
+
+def _remarks(model: str, data: str) -> tuple[str, ...]:
+    instead = "" if data == DATASET else f"On {suite.PRINTED_NAMES[data]} instead of {suite.PRINTED_NAMES[DATASET]}."
+    gone = (
+        f"Of the network's filters {percent(model, data)} are pruned; shown is the share of the layer's that are gone "
+        "after the last round, mean over seeds; a band is one standard deviation."
+    )
+    return instead, gone
 
 
 def left_out(evidence: Evidence) -> Iterator[str]:
@@ -65,11 +82,11 @@ def _drawing(number: int, title: str, x: str, panels: tuple[Panel, ...], remarks
     )
 
 
-def _panel(evidence: Evidence, model: str, rounds: int, title: str, within: str) -> Panel:
+def _panel(evidence: Evidence, model: str, data: str, rounds: int, title: str, within: str) -> Panel:
     lines: list[Line] = []
     absent: list[str] = []
     for score, label in GRADIENT_NORM.items():
-        setting = Setting(model, dataset(evidence), score, rounds)
+        setting = Setting(model, data, score, rounds)
         found = _done(evidence, setting)
         if found:
             lines.append(_line(label, found, within, _COLOURS[score]))

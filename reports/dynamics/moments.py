@@ -85,10 +85,14 @@ def _drawings(evidence: Evidence, arrays: Arrays) -> Iterator[tuple[Drawing, str
 def _sample(evidence: Evidence, data: str) -> str:
     """On what, and how, a moment is measured."""
     protocol = evidence.profile.protocol
+    runs = (record for model in suite.MODELS for record in done(evidence, model, data).values())
+    known = {record.data.score_images for record in runs if record.data is not None}
+    numbers = sorted(number for number in known if number is not None)
+    images = " or ".join(f"{number:,}" for number in numbers) or f"at most {protocol.score_samples:,}"
     size = f" at {TINY_PIXELS} × {TINY_PIXELS}" if data == TINY else ""
     return (
-        f"Measured on {protocol.score_samples:,} training images{size}, as many of each class, batch norm with running "
-        f"statistics; θ·g and θ·Hg at temperature 1, loss preservation and gradient norms at {protocol.temperature:g}."
+        f"Measured on {images} training images{size}, as many of each class, batch norm with running statistics; θ·g "
+        f"and θ·Hg at temperature 1, loss preservation and gradient norms at {protocol.temperature:g}."
     )
 
 
@@ -180,6 +184,7 @@ def _gradients(evidence: Evidence, data: str) -> Drawing:
             "has the statistics of training images.",
         ),
         gradual=True,
+        dashes="second convolutions",
         logarithmic=True,
     )
 
@@ -192,11 +197,11 @@ _GROUPS = (
 """Panels of Figure 21: title, model, and how the names of its layers begin."""
 
 _SCATTER_WORDS = {
-    "filters": ("θ·g", "θ·Hg", "filters", "Every filter"),
-    "weights": ("θ g", "θ Hg", "weights of the prunable layers", "A sample of the weights"),
+    "filters": ("θ·g", "θ·Hg", "filters"),
+    "weights": ("θ g", "θ Hg", "weights of the prunable layers"),
 }
-"""Of a scatter: its two axes (an inner product over a filter's weights, or one weight), what its correlations are
-over, and what is drawn of one seed."""
+"""Of a scatter: its two axes (an inner product over a filter's weights, or one weight), and what its correlations are
+over."""
 
 
 def _scatter(evidence: Evidence, arrays: Arrays, scatter: Scatter) -> Drawing:
@@ -215,7 +220,9 @@ def _scatter(evidence: Evidence, arrays: Arrays, scatter: Scatter) -> Drawing:
     if not panels:
         absent = _absent(evidence, model, data)
         panels = [Panel(title=f"epoch {epoch}", absent=absent) for epoch in shown_epochs(evidence)]
-    x, y, whole, shown = _SCATTER_WORDS[kind]
+    x, y, whole = _SCATTER_WORDS[kind]
+    dots = max(len(panel.dots) for panel in panels)
+    shown = f"{'all ' if kind == 'filters' else ''}{dots:,} {kind}{' drawn at random' if kind == 'weights' else ''}"
     return Drawing(
         number=scatter.number,
         title=f"{suite.PRINTED_NAMES[model]} on {printed_name(data)}: {kind}",
@@ -223,7 +230,7 @@ def _scatter(evidence: Evidence, arrays: Arrays, scatter: Scatter) -> Drawing:
         y=y,
         panels=tuple(panels),
         remarks=(
-            "" if seed is None else f"{shown} of seed {seed}.",
+            f"{y} over {x}, {shown} of seed {seed}." if dots else "",
             f"Correlations, Pearson's, are over all {whole}: mean, standard deviation and number over seeds "
             f"({', '.join(map(str, records)) or 'none'}). Before training once with batch norm's statistics as they "
             "are, 0 and 1, and once recalibrated, with those of images.",

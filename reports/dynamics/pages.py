@@ -76,8 +76,8 @@ def _protocol(evidence: Evidence) -> str:
 def _seeds(drawing: Drawing) -> Iterator[str]:
     """How many seeds each panel's lines have, and what is not drawn."""
     for panel in drawing.panels:
-        if panel.lines:
-            numbers = sorted({point.n for each in panel.lines for point in each.points})
+        if not panel.dots and (panel.lines or panel.absent):
+            numbers = sorted({point.n for each in panel.lines for point in each.points}) or [0]
             seeds = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
             absent = f"; not drawn: {', '.join(panel.absent)}" if panel.absent else ""
             yield f"{panel.title}, seeds: {seeds}{absent}."

@@ -54,6 +54,7 @@ class Drawing:
     panels: tuple[Panel, ...]
     remarks: tuple[str, ...] = field(default=())  # for the caption
     gradual: bool = False  # whether colours are a scale, from the first line to the last
+    dashes: str = ""  # what dashed lines are, where colours are a scale
     logarithmic: bool = False
     limits: tuple[float, float] | None = None  # of the vertical axis
 

@@ -124,12 +124,12 @@ def panel(claim_id: str) -> Check:
     return lambda facts, claim: judged(claim.strength, tested(facts, claim))
 
 
-def _norms(of: Of) -> Check:
+def _norms(kind: str, of: Of) -> Check:
     """The correlation of norm and distance from initialisation that the paper quotes as a mean over epochs."""
 
     def check(facts: Facts, claim: Claim) -> Finding:
         def compare(facts: Facts, setting: Setting) -> Iterator[Tested]:
-            yield _quoted(facts, setting, "mean over epochs", mean(of), claim)
+            yield _quoted(facts, setting, f"{kind}'s, mean over epochs", mean(of), claim)
 
         return each(compare, "cifar100", stand_in=False)(facts, claim)
 
@@ -137,7 +137,7 @@ def _norms(of: Of) -> Check:
 
 
 _NORM_DISTANCE = "filters: norm, distance"
-norms = parts({"Pearson": _norms(pearson(_NORM_DISTANCE)), "Spearman": _norms(spearman(_NORM_DISTANCE))})
+norms = parts({kind: _norms(kind, of(_NORM_DISTANCE)) for kind, of in (("Pearson", pearson), ("Spearman", spearman))})
 """Both, since the paper does not say which of them it quotes."""
 
 

@@ -65,7 +65,8 @@ def faster(
                 if n not in facts.evidence.profile.rounds:
                     yield Absent(what, (one.cell(0), other.cell(0)))
                 elif first > last:
-                    yield Absent(in_rounds("", n).strip(", "), reason=f"they end after epoch {last}")
+                    reason = f"the learning rate drops, after epoch {last}, before an epoch follows the last round"
+                    yield Absent(in_rounds("", n).strip(", "), reason=reason)
                 else:
                     measure = mean_of(column, first, last)
                     terms = [(1.0, one, measure), (-1.0, other, measure)]

@@ -196,8 +196,30 @@ def _score(name: str) -> str:
 
 
 def pattern(settings: Iterable[Setting]) -> str:
-    """``VGG-13 on CIFAR-10; Mag., Loss; 1, 5 rounds``: the values that occur, axis by axis."""
-    settings = tuple(settings)
+    """``VGG-13 on CIFAR-10; Mag., Loss; 1, 5 rounds``: the values that occur, axis by axis, of each block of a grid."""
+    blocks = _blocks(tuple(dict.fromkeys(settings)), ("score", "rounds", "dataset", "model"))
+    return ", and ".join(map(_phrase, blocks))
+
+
+def _blocks(settings: tuple[Setting, ...], axes: Sequence[str]) -> list[tuple[Setting, ...]]:
+    """Parts that are all combinations of what occurs in them, split along ``axes`` in turn."""
+    if len(settings) == math.prod(len({getattr(each, axis) for each in settings}) for axis in _AXES):
+        return [settings]
+    axis, *others = axes
+    along: dict[object, set[Setting]] = {}
+    for each in settings:
+        along.setdefault(getattr(each, axis), set()).add(replace(each, **{axis: getattr(settings[0], axis)}))
+    alike: dict[frozenset[Setting], set[object]] = {}
+    for value, rest in along.items():
+        alike.setdefault(frozenset(rest), set()).add(value)
+    parts = (tuple(each for each in settings if getattr(each, axis) in values) for values in alike.values())
+    return [block for part in parts for block in _blocks(part, others)]
+
+
+_AXES = ("model", "dataset", "score", "rounds")
+
+
+def _phrase(settings: tuple[Setting, ...]) -> str:
     rounds = sorted({each.rounds for each in settings if each.rounds is not None})
     axes: Iterator[str] = (
         ", ".join(dict.fromkeys(values))

@@ -61,7 +61,7 @@ def _both(name: str, compares: Mapping[str, Compare], measured: Measured | None 
     def check(facts: Facts, claim: Claim) -> Finding:
         found = {which: list(seen(facts, name, smooth=which)) for which in NETWORKS}
         if not any(found.values()):
-            return judged(claim.strength, [_absent(facts)])
+            return judged(claim.strength, [absent(facts)])
         return combined(
             [
                 (", ".join(filter(None, (said, part))), _judged(claim, _all(found[which], compare), measured))
@@ -73,7 +73,7 @@ def _both(name: str, compares: Mapping[str, Compare], measured: Measured | None 
     return check
 
 
-def _absent(facts: Facts) -> Absent:
+def absent(facts: Facts) -> Absent:
     """Why nobody has looked at a law."""
     planned = (cell for cell in facts.evidence.cells() if cell.score == DYNAMICS)
     cells = tuple(dict.fromkeys(facts.measured(cell.model, cell.dataset).cell(0) for cell in planned))

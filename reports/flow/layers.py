@@ -102,8 +102,8 @@ def _claim(wanted: Callable[[str], Wanted], models: Sequence[str]) -> Check:
     """Comparisons on the data set of Figures 16-20."""
 
     def compare(facts: Facts) -> Iterator[Tested]:
-        data = dataset(facts.evidence)
         for model in models:
+            data = dataset(facts.evidence, model)
             for what, terms, relation in wanted(model):
                 found = [(factor, Setting(model, data, score, n), measure) for factor, score, n, measure in terms]
                 where = f"{suite.PRINTED_NAMES[model]}, {printed_name(data)}, {what}"

@@ -12,7 +12,7 @@ from reports.claims.finding import Evaluated, Outcome
 from reports.dynamics.moments import Arrays
 from reports.evidence import Evidence
 from reports.flow.facts import Facts, lacking
-from reports.flow.laws import NETWORKS, Seen, seen
+from reports.flow.laws import NETWORKS, Seen, absent, seen
 from reports.markdown import BREAK, grid
 from reports.tables import purpose_notes
 from reports.verdicts import Verdict
@@ -62,7 +62,8 @@ def page(facts: Facts, found: Sequence[Evaluated], arrays: Arrays) -> str:
 
 
 _INTRODUCTION = (
-    "Laws are checked in double precision on eight training images, in every run that is measured, before training "
+    "Laws are checked in double precision on eight training images, with running statistics and the temperature of "
+    "training, in every run that is measured, before training "
     "(with batch norm's statistics of training images) and at its end: on the network as it is, and on the same "
     "without kinks, with softplus for ReLU and mean for maximum, and batch norm's statistics of the eight images. That "
     "is another function than the one that was trained. Steps are learning rates in units of ‖g‖ / ‖Hg‖, the time in "
@@ -108,7 +109,9 @@ def _distance(facts: Facts, arrays: Arrays) -> str:
         "of all prunable layers, by epoch of training:"
     )
     title = "## Eq. 8: the distance from initialisation is about the norm"
-    return "\n\n".join([title, said, grid(["", *(f"epoch {epoch}" for epoch in epochs)], rows) if rows else _NOTHING])
+    return "\n\n".join(
+        [title, said, grid(["", *(f"epoch {epoch}" for epoch in epochs)], rows) if rows else _nothing(facts)]
+    )
 
 
 def _shares(record: Record, vectors: Mapping[str, npt.NDArray[np.float32]]) -> Iterator[tuple[int, float]]:
@@ -129,12 +132,17 @@ def _invariance(facts: Facts) -> str:
             rows.append([suite.PRINTED_NAMES[model], f"{found[0].laws[place].step:g}", *numbers])
     said = (
         "Under batch statistics the scale of a filter does not matter, so that θ·g = 0 and θ·Hg = -‖g‖² in the limit "
-        "of batch norm's eps. That is why scores take the running statistics. Over the filters that fire:"
+        "of batch norm's eps. That is why scores take the running statistics. Training takes those of the batch, so "
+        "the norms of its filters do not follow eq. 9 and 12: but for the square of a step, only weight decay changes "
+        "them. What correlates with their change in training (observation 2) is no test of these laws. Over the "
+        "filters that fire:"
     )
-    return "\n\n".join(["## Scale invariance: how far off it is", said, grid(head, rows) if rows else _NOTHING])
+    return "\n\n".join(["## Scale invariance: how far off it is", said, grid(head, rows) if rows else _nothing(facts)])
 
 
-_NOTHING = "Nothing has been measured yet."
+def _nothing(facts: Facts) -> str:
+    """Why a table is empty."""
+    return f"Nothing has been measured yet ({lacking([absent(facts)], facts.evidence)})."
 
 
 def _table(facts: Facts, name: str, number: str, corner: str) -> str:
@@ -142,7 +150,7 @@ def _table(facts: Facts, name: str, number: str, corner: str) -> str:
     found = {smooth: list(seen(facts, name, smooth=smooth)) for smooth in NETWORKS}
     steps = sorted({law.step for each in found[False] + found[True] for law in each.laws}, reverse=True)
     if not steps:
-        return _NOTHING
+        return _nothing(facts)
     rows = [
         [suite.PRINTED_NAMES[model], said, *(_at(found[smooth], model, number, step) for step in steps)]
         for model in suite.MODELS

@@ -114,6 +114,36 @@ def test_what_a_record_says_is_what_its_arrays_say(whole):
     following = "filters: taylor, next norm change"
     assert [following in moment.correlations for moment in record.dynamics] == [False, True, True, False]
     assert record.costs.seconds["probe"] > 0
+    assert record.data.score_images == 39, "one class has three of its four images among the first hundred"
+
+
+def test_laws_are_looked_at_before_training_and_at_its_end(tmp_path, monkeypatch):
+    """At the temperature of training, on two batches of different images of the sample, spread over its classes."""
+    seen = []
+
+    def looked(net, batches, *, temperature):
+        found = list(theory(net, batches, temperature=temperature))
+        seen.append((net, batches, temperature, found))
+        return found
+
+    theory = probing.laws
+    monkeypatch.setattr(probing, "laws", looked)
+    record, _ = run(tmp_path, cell())
+    at = [(moment.epoch, moment.recalibrated) for moment in record.dynamics if moment.laws]
+    assert at == [(0, True), (4, False)]
+    moments = [moment for moment in record.dynamics if moment.laws]
+    for moment, (_, batches, temperature, found) in zip(moments, seen, strict=True):
+        assert temperature == profile().protocol.temperature != 1
+        images, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
+        assert [len(part) for _, part in batches] == [4, 4]
+        assert len(images.flatten(1).unique(dim=0)) == 8
+        assert len(labels.unique()) > 4
+        assert [(law.name, law.smooth, law.step) for law in moment.laws] == [each[:3] for each in found]
+        assert [law.numbers for law in moment.laws] == [each.numbers for each in found]
+        assert any(law.name == "norm_change" and law.numbers["error"] < 0.01 for law in moment.laws)
+    before, after = (seen[place][0].state_dict() for place in (0, 1))
+    assert not torch.equal(before["classifier.weight"], after["classifier.weight"])
+    assert before["units.0.bn.running_mean"].abs().sum() > 0, "recalibrated"
 
 
 def test_loss_and_gradient_after_pruning_are_those_of_what_is_left(whole):

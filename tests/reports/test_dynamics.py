@@ -12,7 +12,7 @@ import pytest
 from bench import profiles
 from bench.suites import gradient_flow as suite
 from reports.dynamics import layers, moments, pages
-from reports.dynamics.draw import draw
+from reports.dynamics.draw import draw, window
 from reports.dynamics.panels import Drawing, Panel, Point, to_csv
 from reports.evidence import gather
 from results import published
@@ -200,13 +200,18 @@ def test_layers_are_counted_as_in_the_paper(make_record, evidence_of):
 def test_where_nothing_is_compared_layers_are_those_of_a_data_set_with_runs(make_record, evidence_of):
     for profile, shown in (("mini", "cifar10"), ("paper", "cifar100")):
         record = make_record("gradient_flow-vgg13-cifar10-abs_grasp-filters75-r5-s0", profile=profile)
-        assert layers.dataset(evidence_of(record, profile=profile)) == shown
+        assert layers.dataset(evidence_of(record, profile=profile), "vgg13") == shown
     both = [
         make_record(f"gradient_flow-vgg13-{name}-r5-s0", profile="mini")
         for name in ("cifar10-abs_grasp-filters75", "cifar100-abs_grasp-filters65")
     ]
-    assert layers.dataset(evidence_of(*both, profile="mini")) == "cifar100"
-    assert layers.dataset(evidence_of(profile="mini")) == "cifar100"
+    assert layers.dataset(evidence_of(*both, profile="mini"), "vgg13") == "cifar100"
+    assert layers.dataset(evidence_of(profile="mini"), "vgg13") == "cifar100"
+    assert layers.dataset(evidence_of(both[0], profile="mini"), "resnet56") == "cifar100", "each network for itself"
+    failed = msgspec.structs.replace(both[1], status="error")
+    assert layers.dataset(evidence_of(both[0], failed, profile="mini"), "vgg13") == "cifar10", "what failed is no run"
+    more = make_record("gradient_flow-vgg13-cifar10-abs_grasp-filters75-r1-s0", profile="mini")
+    assert layers.dataset(evidence_of(*both, more, profile="mini"), "vgg13") == "cifar10"
 
 
 def test_every_figure_is_drawn_and_its_files_do_not_change(measured, registry, make_record, tmp_path, monkeypatch):
@@ -277,8 +282,23 @@ def test_a_record_whose_side_file_is_lost_shows_its_correlation(measured, regist
     another = dynamic(15, registry)
     assert another.panels[1].note.startswith("r = 0.83 ± 0.04 (2)")
     assert len(another.panels[1].dots) == FILTERS
-    assert "Every filter of seed 1." in another.remarks
+    assert f"θ·Hg over θ·g, all {FILTERS} filters of seed 1." in another.remarks
     assert record in Registry(registry.root).records("paper")
+
+
+def test_a_few_points_far_away_do_not_shrink_the_rest():
+    """199 points between 0 and 1, one at 100; all where the farthest is half as far again."""
+    near = [k / 198 for k in range(199)]
+    low, high = window([*near, 100.0])
+    assert -0.2 < low < 0
+    assert 1.4 < high < 1.7
+    assert window([*near, 1.4])[1] > 1.4
+    assert window([2.0, 2.0]) == (1.0, 3.0)
+    dots = tuple((x, -x) for x in (*near, 100.0))
+    panel = Panel(title="epoch 0", dots=dots, note="r = 1")
+    axis = draw(Drawing(number=13, title="", x="", y="", panels=(panel,)), PAPER).axes[0]
+    assert axis.texts[0].get_text() == "r = 1\n1 of 200 outside"
+    assert len(axis.lines[0].get_xdata()) == 200
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK", b"no archive at all"])

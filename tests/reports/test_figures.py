@@ -113,7 +113,10 @@ def test_the_caption_says_n_protocol_and_what_is_absent(make_record, evidence_of
     evidence = evidence_of(make_record(f"{CELL}0", curve=curve(10.0, 20.0, 30.0)))
     text = caption(figure_data(VGG5, evidence), evidence)
     assert "VGG-13 pruned in 5 rounds. Profile paper: 160 epochs, all training images." in text
-    assert "CIFAR-10, seeds: Magnitude 1, Proposed 0, Loss-pres. 0; not drawn: Magnitude s1 s2: missing" in text
+    assert (
+        "CIFAR-10, 75% of filters, seeds: Magnitude 1, Proposed 0, Loss-pres. 0; not drawn: Magnitude s1 s2: missing"
+        in text
+    )
 
 
 def test_writing_twice_changes_no_byte(full, tmp_path):

@@ -708,9 +708,16 @@ def test_the_theory_page_shows_every_law_and_observation(make_record):
 
 def test_the_theory_page_says_where_nothing_was_measured():
     text = pages(gather(PAPER, []), nothing)["theory"]
-    assert text.count("Nothing has been measured yet.") == 8
     networks = "VGG-13, MobileNet-V1, ResNet-56 on CIFAR-100, Tiny-ImageNet"
-    assert f"18 runs missing: {networks}; measured while they train" in text
+    said = f"Nothing has been measured yet (18 runs missing: {networks}; measured while they train)."
+    assert text.count(said) == text.count("Nothing has been measured yet") == 8
+
+
+def test_the_theory_page_says_where_records_are_older_than_a_law(make_record):
+    older = lawful(make_record, identity("norm_change", False, 0.1, 0.01, 0.001))
+    text = pages(gather(DEMO, older), nothing)["theory"]
+    eq22 = text.partition("## Eq. 22")[2].partition("##")[0]
+    assert "(networks: the records are older than this law's check)" in eq22
 
 
 def test_all_cells_of_a_comparison_are_lacking():
@@ -752,6 +759,10 @@ def test_measures_of_one_name_are_told_apart(make_record):
 
 def test_patterns_name_what_occurs():
     found_ = [Setting("vgg13", "cifar10", "loss", 5), Setting("vgg13", "cifar100", "magnitude", 25)]
-    assert pattern(found_) == "VGG-13 on CIFAR-10, CIFAR-100; Loss, Mag.; 5, 25 rounds"
+    assert pattern(found_) == "VGG-13 on CIFAR-10; Loss; 5 rounds, and VGG-13 on CIFAR-100; Mag.; 25 rounds"
+    grid = [Setting(model, "cifar10", score, n) for model in suite.MODELS for score in ("loss", "magnitude") for n in
+            (1, 5) if (score, n) != ("magnitude", 1)]  # fmt: skip
+    networks = "VGG-13, MobileNet-V1, ResNet-56 on CIFAR-10"
+    assert pattern(grid) == f"{networks}; Loss; 1, 5 rounds, and {networks}; Mag.; 5 rounds"
     assert pattern([Setting("resnet56", "cifar100", "uniform", 1)]) == "ResNet-56 on CIFAR-100; Uniform; 1 round"
     assert correlated.MODELS.keys() == {"vgg13", "mobilenet", "resnet56"}
