@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from bench.profiles import Profile
 from bench.suites import gradient_flow as suite
 from reports.curves import GRADIENT_NORM, rounds_in, stand_in, without_rounds
 from reports.dynamics.panels import Drawing, Line, Panel, line
@@ -38,9 +39,7 @@ def drawings(evidence: Evidence) -> Iterator[Drawing]:
         data = dataset(evidence, model)
         panels = tuple(_panel(evidence, model, data, n, rounds_text(n), "") for n in profile.rounds)
         title = f"{suite.PRINTED_NAMES[model]} on {suite.PRINTED_NAMES[data]}"
-        lacking = [str(n) for n in suite.ROUNDS if n not in profile.rounds]
-        without = f"The paper's panel of {' and '.join(lacking)} rounds is left out." if lacking else ""
-        yield _drawing(number, title, "layer", panels, (*_remarks(model, data), without))
+        yield _drawing(number, title, "layer", panels, (*_remarks(model, data), _without(profile)))
     data = dataset(evidence, _RESIDUAL)
     for number, wanted in _BLOCKS.items():
         n = rounds_in(profile, wanted)
@@ -50,6 +49,16 @@ def drawings(evidence: Evidence) -> Iterator[Drawing]:
             instead = stand_in(n, None if n == wanted else wanted)
             remarks = (instead, *_remarks(_RESIDUAL, data), _INDEX)
             yield _drawing(number, title, "layer within the block", stages, remarks)
+
+
+def _without(profile: Profile) -> str:
+    """What became of the paper's panels of other numbers of rounds."""
+    lacking = " and ".join(str(n) for n in suite.ROUNDS if n not in profile.rounds)
+    if not lacking:
+        return ""
+    if not profile.shows_published:
+        return f"{rounds_text(max(profile.rounds)).capitalize()} stand in for {lacking}."
+    return f"The paper's panel of {lacking} rounds is left out."
 
 
 def _remarks(model: str, data: str) -> tuple[str, ...]:
