@@ -1,14 +1,18 @@
 """What running a cell will take: from records of the same kind of device where there are any, else from arithmetic."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import median
 from typing import Literal
 
-from bench.cell import Cell
+from bench.cell import DYNAMICS, END, Cell, Point
 from bench.cost_model import Machine, Run, any_seed, fitted, misses, usual
+from bench.plan import dense, has_shared_mask
 from bench.profiles import Profile
-from bench.protocol import Protocol
+from bench.protocol import Precision, Protocol
+from bench.suites.missing_the_mark import SUITE as WEIGHTS
+from bench.suites.missing_the_mark import stops
 from bench.versions import is_own
 from results.record import Record
 
@@ -79,8 +83,9 @@ _LAYERS = {  # convolutions and linear layers
     "resnet50": 54,
 }
 _OPERATIONS = 3  # a layer convolves, normalises and rectifies
-_SPEED = {"cpu": 0.04e12, "cuda": 3e12}  # multiply-adds a second: a core, 16 at 2.5 GHz; a GPU with one small network
-_OPERATION_SECONDS = {"cpu": 0.2e-3, "cuda": 0.01e-3}  # of the least: 2 MB in and out of memory; the launch of a kernel
+_CORE_SPEED = 0.04e12  # multiply-adds a second: 16 at 2.5 GHz
+_GPU_SPEED: Mapping[Precision, float] = {"fp32": 11e12, "tf32": 80e12, "bf16": 160e12}  # a third of an H200's peak
+_OPERATION_SECONDS = {"cpu": 0.2e-3, "cuda": 2.5e-6}  # of the least: 2 MB in and out of memory; a kernel of a graph
 _SCORING_PASSES = 10  # forward passes that a Hessian product takes as long as
 _PROBE_PASSES = 3 * 4  # gradients at two temperatures, and those of five networks, four of them pruned
 _RANKING_SECONDS = 60e-9  # of a weight
@@ -89,7 +94,10 @@ _FEWEST = 5
 """Cells below which leaving one out says nothing of how far the others are off."""
 
 _RECORD_BYTES = 30_000
-_STATE_COPIES = 2  # weights and momentum, fp32
+
+
+Kept = tuple[object, ...]
+"""Which state it is: model, data set, seed, and what has been done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +106,7 @@ class Estimate:
 
     seconds: float
     record_bytes: int
-    state_bytes: int  # of the first epoch, which cells of one model, data set and seed share
+    kept: Mapping[Kept, int]  # bytes of the states that stay for other cells, which may be the same ones
     source: Source
 
 
@@ -130,7 +138,7 @@ def estimates(cells: Iterable[Cell], profile: Profile, records: Sequence[Record]
         return Estimate(
             seconds=seconds * median(beyond) if beyond else seconds,
             record_bytes=_RECORD_BYTES,
-            state_bytes=_state_bytes(cell, profile.protocol_of(cell)),
+            kept=dict(_kept_states(cell, profile.protocol_of(cell))),
             source="measured" if beyond else "fitted" if runs else "assumed",
         )
 
@@ -152,19 +160,14 @@ def informative(records: Sequence[Record], device: str) -> int:
 
 
 def total(found: Mapping[Cell, Estimate]) -> Total:
-    """Their sum; states that several cells share count once: after the first epoch, and of a score after that."""
+    """Their sum; a state that several cells share counts once."""
     counts: dict[Source, int] = {}
     for estimate in found.values():
         counts[estimate.source] = counts.get(estimate.source, 0) + 1
-    states = {(cell.model, cell.dataset, cell.seed): estimate.state_bytes for cell, estimate in found.items()}
-    scored = {
-        (cell.model, cell.dataset, cell.seed, cell.score): estimate.state_bytes // _STATE_COPIES  # without momentum
-        for cell, estimate in found.items()
-        if cell.rounds and cell.granularity == "filters" and not is_own(cell)
-    }
+    states = {state: size for estimate in found.values() for state, size in estimate.kept.items()}
     return Total(
         seconds=sum(estimate.seconds for estimate in found.values()),
-        disk_bytes=sum((*(estimate.record_bytes for estimate in found.values()), *states.values(), *scored.values())),
+        disk_bytes=sum(estimate.record_bytes for estimate in found.values()) + sum(states.values()),
         sources=counts,
     )
 
@@ -218,9 +221,10 @@ def _assumed(cell: Cell, protocol: Protocol, kind: str, machine: Machine) -> flo
     threads = machine.threads if kind == "cpu" else 1
     batches = _passes(cell.dataset, protocol) / protocol.batch_size
     operations = batches * _LAYERS.get(cell.model, max(_LAYERS.values())) * _OPERATIONS
-    training = work(cell, protocol) / (_SPEED[kind] * threads) + operations * _OPERATION_SECONDS[kind]
+    speed = _CORE_SPEED * threads if kind == "cpu" else _GPU_SPEED[protocol.precision]
+    training = work(cell, protocol) / speed + operations * _OPERATION_SECONDS[kind]
     training *= 1 + _probing(cell, protocol)
-    return training + _scoring(cell, protocol) / (_SPEED[kind] * threads) + _ranking(cell, protocol)
+    return training + _scoring(cell, protocol) / speed + _ranking(cell, protocol)
 
 
 def _scoring(cell: Cell, protocol: Protocol) -> float:
@@ -264,6 +268,27 @@ def _run(record: Record, kind: str) -> Run | None:
     return Run(cell=cell, machine=machine, assumed=_assumed(cell, protocol, kind, machine), seconds=seconds)
 
 
-def _state_bytes(cell: Cell, protocol: Protocol) -> int:
-    parameters = _PARAMETERS.get(cell.model, max(_PARAMETERS.values())) * float(protocol.width) ** 2
-    return int(4 * _STATE_COPIES * parameters)
+def _kept_states(cell: Cell, protocol: Protocol) -> Iterator[tuple[Kept, int]]:
+    """The states that :mod:`bench.plan` marks as shared."""
+    weights = int(4 * _PARAMETERS.get(cell.model, max(_PARAMETERS.values())) * float(protocol.width) ** 2)
+    trained = weights * (2 if protocol.momentum else 1)
+    place = (cell.model, cell.dataset, cell.seed)
+    if cell.suite != WEIGHTS:
+        if cell.score != DYNAMICS and protocol.epochs:
+            yield (*place, "epoch", 1), trained
+        if cell.rounds and not is_own(cell):
+            yield (*place, "score", cell.score), weights
+        return
+    start = (*place, cell.ablation == "unit_variance")
+    for until in {END if cell.amount is None else cell.at, cell.rewind or 0}:
+        for state in _dense_states(cell.model, cell.dataset, until, protocol):
+            yield (*start, *state), trained
+    if cell.amount is not None and has_shared_mask(cell):
+        yield (*start, cell.at, cell.score, cell.rounds, cell.amount), weights + weights // 4  # a byte for each
+
+
+@cache
+def _dense_states(model: str, dataset: str, until: Point, protocol: Protocol) -> tuple[Kept, ...]:
+    train = _IMAGES.get(dataset, _IMAGES["cifar10"])[0]
+    stages = dense(until, protocol, min(train, protocol.train_limit or train), stops(model, dataset))
+    return tuple((stage.epoch, stage.steps) for stage in stages if stage.shared)

@@ -136,4 +136,4 @@ def _kind(score: str) -> str:
     """Scores that cost alike. GraSP takes second derivatives, several times the price of a gradient."""
     if score in UNPRUNED:
         return BASE
-    return "hessian" if score.startswith("grasp_") or score == "abs_grasp" else "other"
+    return "hessian" if score.startswith("grasp") or score == "abs_grasp" else "other"

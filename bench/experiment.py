@@ -7,6 +7,7 @@ every round draws from streams named after it (``pruning.data.generator``).
 import math
 import time
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,13 +19,14 @@ from bench import measured, probing
 from bench.cache import StageCache, Stored
 from bench.cell import Cell
 from bench.filter_pruning import prune, score
-from bench.plan import Alter, Probe, Prune, Score, Sparsify, Stage, Train, is_shared, keys, plan
+from bench.plan import Alter, Probe, Prune, Score, Sparsify, Stage, Train, dense, is_shared, keys, plan
 from bench.profiles import Profile
 from bench.progress import Listener, Progress, Stopped
 from bench.protocol import key
 from bench.run_state import State, restored
 from bench.settings import Settings
 from bench.suites.missing_the_mark import SUITE as WEIGHTS
+from bench.suites.missing_the_mark import stops
 from bench.trial import Diverged, Trial
 from bench.versions import versions
 from bench.weight_pruning import alter, sparsify
@@ -78,8 +80,8 @@ class Run:
         self.trial = Trial(cell, protocol, settings)
         self.data, self.image = self.trial.data, self.trial.image
         self.stages = plan(cell, protocol, len(self.data.train))
-        surroundings = machine.surroundings(settings.device, settings.stacked) | {"data": self.trial.fingerprint}
-        self.keys = keys(cell, protocol, self.stages, self.versions, surroundings)
+        self.surroundings = machine.surroundings(settings.device, settings.stacked) | {"data": self.trial.fingerprint}
+        self.keys = self._keys(self.stages)
         self.cache = StageCache(settings.cache_root)
         self.cached = 0
 
@@ -106,19 +108,37 @@ class Run:
             try:
                 if isinstance(stage, Train):
                     yield from self._train(stage, state)
-                elif isinstance(stage, Alter):
-                    yield from alter(self.trial, stage, state)
                 else:
+                    if isinstance(stage, Alter) and stage.rewind is not None:
+                        yield from self._rewind(stage.rewind, state)
                     _IN_ONE_TURN[type(stage)](self.trial, stage, state)
                     yield True
             except Stopped:
-                self._save(number, state)
+                if isinstance(stage, Train):  # else it is not whole, and what it changes comes at its end
+                    self._save(number, state)
+                elif number > 0:
+                    self._save(number - 1, state)
                 raise
             due = time.monotonic() - last_saved >= self.settings.checkpoint_seconds
             if is_shared(stage) or (due and number + 1 < len(self.stages)):
                 self._save(number, state)
                 self._forget(saved)
                 saved, last_saved = number, time.monotonic()
+
+    def _rewind(self, iteration: int, state: State) -> Turns[None]:
+        """Put back the weights of an iteration of the unpruned network: stored ones, or trained on from such."""
+        past = copy(self)
+        begun_from = stops(self.cell.model, self.cell.dataset)
+        past.stages = list(dense(iteration, self.protocol, len(self.data.train), begun_from))
+        past.keys = self._keys(past.stages)
+        past.cached, then = past._resume()
+        yield from past._finish(past.cached, then)
+        state.net = then.net
+        for name, seconds in then.seconds.items():
+            state.seconds[name] = state.seconds.get(name, 0.0) + seconds
+
+    def _keys(self, stages: list[Stage]) -> list[str]:
+        return keys(self.cell, self.protocol, stages, self.versions, self.surroundings)
 
     def _train(self, stage: Train, state: State) -> Turns[None]:
         """An epoch and a test. What the listener raises comes last, when the stage is whole."""
@@ -242,6 +262,7 @@ _IN_ONE_TURN: Mapping[type[Stage], Callable[[Trial, Any, State], None]] = {
     Score: score,
     Prune: prune,
     Sparsify: sparsify,
+    Alter: alter,
     Probe: probing.probe,
 }
 

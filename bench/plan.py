@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from bench.cell import DYNAMICS, END, Cell, Point
 from bench.names import check
 from bench.protocol import Protocol
-from bench.suites.missing_the_mark import ABLATIONS
+from bench.suites.missing_the_mark import ABLATIONS, stops
 from bench.suites.missing_the_mark import SUITE as WEIGHTS
 from bench.versions import is_own
 
@@ -157,37 +157,48 @@ def _probed(protocol: Protocol) -> Iterator[Stage]:
 def _weights(cell: Cell, protocol: Protocol, images: int) -> list[Stage]:
     """The dense network up to the prune point, the mask, and the whole schedule from its start (PROTOCOLS B.3)."""
     check("ablation", [cell.ablation], ABLATIONS)
+    begun_from = stops(cell.model, cell.dataset)
     if cell.amount is None or cell.rounds is None:
-        return list(dense(END, protocol, images, round_=None))
+        return list(dense(END, protocol, images, begun_from))
     if cell.granularity != "weights":
         raise ValueError(f"{cell.id}: suite {cell.suite} prunes weights, not {cell.granularity}")
     list(dense(cell.rewind or 0, protocol, images))  # raises now where the run would much later
-    before = list(dense(cell.at, protocol, images, round_=1))
+    before = list(dense(cell.at, protocol, images, begun_from, round_=1))
     late = cell.ablation if cell.ablation in _AFTER_THE_MASK else "none"
     mask = Sparsify(
         iterations=cell.rounds,
         amount=cell.amount,
         ablation="none" if cell.ablation == late else cell.ablation,
-        shared=not is_own(cell),
+        shared=has_shared_mask(cell),
     )
     altered = [Alter(ablation=late, rewind=cell.rewind)] if late != "none" or cell.rewind is not None else []
     after = (replace(_epoch(epoch, protocol), epoch=len(before) + epoch) for epoch in range(1, protocol.epochs + 1))
     return [*before, mask, *altered, *after]
 
 
-def dense(until: Point, protocol: Protocol, images: int, round_: int | None = None) -> Iterator[Train]:
+def has_shared_mask(cell: Cell) -> bool:
+    """Whether the mask of a cell that prunes weights is kept for others: where it takes long, and they may go on."""
+    cheap = cell.score in ("random", "magnitude") or is_own(cell)
+    return not cheap and cell.ablation in ("none", *_AFTER_THE_MASK)
+
+
+def dense(
+    until: Point, protocol: Protocol, images: int, begun_from: Iterable[int] = (), round_: int | None = None
+) -> Iterator[Train]:
     """The training of the unpruned network until a prune point, which others share.
 
-    Raises ValueError for an iteration that the schedule does not reach.
+    They share its last epoch, and the last whole one before each of the iterations ``begun_from``, so that nobody
+    trains more than a part of an epoch again. Raises ValueError for an iteration that the schedule does not reach.
     """
-    per_epoch = -(-images // protocol.batch_size)
-    whole, steps = (protocol.epochs, 0) if isinstance(until, str) else divmod(until, max(1, per_epoch))
-    if whole + bool(steps) > protocol.epochs:
-        raise ValueError(f"iteration {until} comes after {protocol.epochs} epochs of {per_epoch} iterations")
+    per_epoch = max(1, -(-images // protocol.batch_size))
+    whole, steps = (protocol.epochs, 0) if isinstance(until, str) else divmod(until, per_epoch)
     last = whole + bool(steps)
+    if last > protocol.epochs:
+        raise ValueError(f"iteration {until} comes after {protocol.epochs} epochs of {per_epoch} iterations")
+    kept = {last, *(point // per_epoch for point in begun_from)}
     for epoch in range(1, last + 1):
         part = steps if epoch == last and steps else None
-        yield replace(_epoch(epoch, protocol), round=round_, steps=part, shared=epoch == last)
+        yield replace(_epoch(epoch, protocol), round=round_, steps=part, shared=epoch in kept)
 
 
 def learning_rate(epoch: int, protocol: Protocol) -> float:

@@ -3,11 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from bench.plan import Alter, Sparsify, dense
+from bench.plan import Alter, Sparsify
 from bench.run_state import State
 from bench.trial import Diverged, Trial
 from pruning import ablations, iterative, masks, models, scores
-from pruning.steps import Turns
 
 
 def sparsify(trial: Trial, stage: Sparsify, state: State) -> None:
@@ -17,13 +16,11 @@ def sparsify(trial: Trial, stage: Sparsify, state: State) -> None:
     state.momentum, state.steps = {}, None
 
 
-def alter(trial: Trial, stage: Alter, state: State) -> Turns[None]:
+def alter(trial: Trial, stage: Alter, state: State) -> None:
     """Another mask of the same layer densities, or other weights under the same mask."""
     assert state.mask is not None
     if stage.ablation == "shuffle":
         state.mask = ablations.shuffled(state.mask, trial.stream("shuffle"))
-    if stage.rewind is not None:
-        state.net = yield from _rewound(trial, stage.rewind)
     if stage.ablation == "reinit":
         models.initialise(state.net, trial.protocol.initialisation, trial.stream("reinit").initial_seed())
 
@@ -55,14 +52,3 @@ def _scores(trial: Trial, sample: Tensor | None, net: nn.Module) -> dict[str, Te
     if broken := [name for name, score in found.items() if not torch.isfinite(score).all()]:
         raise Diverged(f"score {trial.cell.score} was not finite for {broken[0]} and {len(broken) - 1} other tensors")
     return ablations.inverted(found) if trial.cell.ablation == "invert" else found
-
-
-def _rewound(trial: Trial, iteration: int) -> Turns[nn.Module]:
-    """The unpruned network as it was after so many iterations: its streams have names, so it can be trained again."""
-    net = trial.place(trial.fresh())
-    steps = trial.steps(net)
-    for stage in dense(iteration, trial.protocol, len(trial.data.train)):
-        yield from steps.train(
-            lr=stage.lr, seed=trial.cell.seed, epoch=stage.epoch, steps=stage.steps, lr_from=stage.lr_from
-        )
-    return net

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("pruning", "results", "bench", "reports")
 CATALOGUE = (
     "bench", "bench.cell", "bench.cost", "bench.cost_model", "bench.names", "bench.options", "bench.places",
-    "bench.profiles", "bench.progress", "bench.protocol", "bench.queue", "bench.scores", "bench.selection",
-    "bench.settings", "bench.state", "bench.suites", "bench.suites.gradient_flow",
+    "bench.plan", "bench.profiles", "bench.progress", "bench.protocol", "bench.queue", "bench.scores",
+    "bench.selection", "bench.settings", "bench.state", "bench.suites", "bench.suites.gradient_flow",
     "bench.suites.gradient_flow_claims", "bench.suites.missing_the_mark", "bench.suites.missing_the_mark_grids",
     "bench.suites.missing_the_mark_questions", "bench.versions",
 )  # fmt: skip
@@ -72,7 +72,7 @@ EXECUTION = (
     "bench.__main__", "bench.budget", "bench.cache", "bench.commands", "bench.datasets", "bench.device",
     "bench.environment", "bench.executor", "bench.experiment", "bench.filter_pruning", "bench.line",
     "bench.marks", "bench.measured",
-    "bench.plan", "bench.plugin", "bench.probing", "bench.queue_command", "bench.run_state", "bench.runner",
+    "bench.plugin", "bench.probing", "bench.queue_command", "bench.run_state", "bench.runner",
     "bench.sharing", "bench.summary", "bench.test_cells", "bench.together", "bench.trial",
     "bench.weight_pruning", "bench.width",
 )  # fmt: skip

@@ -7,6 +7,7 @@ made of panels, a panel of methods; many figures share cells.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cache
 from typing import Literal
 
 from bench.cell import BASE, END, Cell, Point, level_amount
@@ -274,6 +275,15 @@ TABLES: tuple[Row, ...] = (
     ),
 )
 """Tables 2, 3, 5 and 7 but for the learning rate of 0.01 that Table 7 tries."""
+
+
+@cache
+def stops(model: str, dataset: str) -> tuple[int, ...]:
+    """Iterations of the unpruned network that some of its cells begin from, after the first."""
+    figures = (network for figure in FIGURES for network in figure.networks)
+    networks = [each for each in dict.fromkeys(figures) if (each.model, each.dataset) == (model, dataset)]
+    found = {point for each in networks for point in (*each.points, each.rewind) if isinstance(point, int)}
+    return tuple(sorted(found - {0}))
 
 
 def base(network: Network, seed: int) -> Cell:

@@ -131,7 +131,9 @@ def sparsified(folder, which):
         if isinstance(stage, Sparsify):
             sparsify(going.trial, stage, state)
         else:
-            finished(alter(going.trial, stage, state) if isinstance(stage, Alter) else going._train(stage, state))
+            if isinstance(stage, Alter) and stage.rewind is not None:
+                finished(going._rewind(stage.rewind, state))
+            finished(going._train(stage, state)) if isinstance(stage, Train) else alter(going.trial, stage, state)
     raise AssertionError
 
 
@@ -150,6 +152,41 @@ def test_rewinding_puts_back_the_weights_of_that_iteration(rewind, tmp_path):
         assert torch.equal(weight[both], other[both])
     masked = {name: weight.detach() for name, weight in state.net.named_parameters() if name in state.mask}
     assert all((weight[~state.mask[name]] == 0).all() for name, weight in masked.items())
+
+
+def test_what_is_rewound_to_is_trained_once(tmp_path):
+    """Its iterations are charged to the cell that trains them, and the next one finds them."""
+
+    def epochs(rewind, folder=tmp_path):
+        seen = []
+        record = run(folder, replace(cell(at=END), rewind=rewind), seen.append)
+        return [progress.epoch for progress in seen], record
+
+    first, one = epochs(ITERATIONS + 1)
+    assert first == [1, 2, 3, 1, 2, 4, 5, 6], "the whole schedule, an epoch and an iteration again, the schedule again"
+    second, other = epochs(ITERATIONS + 1)
+    assert second == [4, 5, 6]
+    assert numbers(one) == numbers(other)
+    run(tmp_path, cell("snip", at=2))
+    assert epochs(2)[0] == [4, 5, 6], "where another cell was pruned"
+    assert numbers(epochs(2)[1]) == numbers(epochs(2, tmp_path / "anew")[1])
+
+
+def test_an_interrupted_rewinding_is_done_again_and_no_more(tmp_path):
+    seen = []
+
+    def stop(progress):
+        seen.append(progress.epoch)
+        if seen == [1, 2, 3, 1]:
+            raise OutOfBudget
+
+    late = replace(cell(at=END), rewind=ITERATIONS + 1)
+    with pytest.raises(OutOfBudget):
+        run(tmp_path, late, stop)
+    del seen[:]
+    rest = run(tmp_path, late, stop)
+    assert seen == [2, 4, 5, 6]
+    assert numbers(rest) == numbers(run(tmp_path / "anew", late))
 
 
 def test_pruned_weights_stay_zero_to_the_end(tmp_path):

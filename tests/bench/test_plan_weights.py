@@ -8,7 +8,7 @@ import pytest
 from bench.cell import END, Cell, level_amount
 from bench.plan import Alter, Sparsify, Train, dense, initialisation, is_shared, keys, plan
 from bench.protocol import Protocol
-from bench.suites.missing_the_mark import ABLATIONS
+from bench.suites.missing_the_mark import ABLATIONS, POINTS, stops
 
 IMAGES = 100  # four iterations an epoch, the last with four images
 PROTOCOL = Protocol(
@@ -34,8 +34,8 @@ def whole(first):
     return [trained(first + n, lr) for n, lr in enumerate((0.1, 0.1, 0.01, 0.001))]
 
 
-def mask(iterations=1, ablation="none"):
-    return Sparsify(iterations=iterations, amount=level_amount(6), ablation=ablation, shared=True)
+def mask(iterations=1, ablation="none", *, shared=True):
+    return Sparsify(iterations=iterations, amount=level_amount(6), ablation=ablation, shared=shared)
 
 
 def altered(ablation="none", rewind=None):
@@ -91,10 +91,11 @@ def test_filters_have_no_warm_up():
 def test_ablations_of_scores_make_another_mask_and_the_others_alter_it():
     for ablation in ABLATIONS:
         late = ablation in ("shuffle", "reinit")
-        between = [mask(), altered(ablation)] if late else [mask(ablation=ablation)]
-        assert plan(replace(AFTER, ablation=ablation), PROTOCOL, IMAGES) == [*DENSE, *between, *whole(5)]
+        between = [mask(), altered(ablation)] if late else [mask(ablation=ablation, shared=ablation == "none")]
+        cell = replace(AFTER, score="snip", ablation=ablation)
+        assert plan(cell, PROTOCOL, IMAGES) == [*DENSE, *between, *whole(5)]
     both = replace(AFTER, ablation="shuffle", rewind=6)
-    assert plan(both, PROTOCOL, IMAGES)[4:6] == [mask(), altered("shuffle", 6)]
+    assert plan(both, PROTOCOL, IMAGES)[4:6] == [mask(shared=False), altered("shuffle", 6)]
 
 
 def test_a_mask_is_shared_with_its_ablations():
@@ -102,7 +103,10 @@ def test_a_mask_is_shared_with_its_ablations():
     shuffled = replace(iterative, ablation="shuffle")
     assert [is_shared(stage) for stage in plan(iterative, PROTOCOL, IMAGES)] == [True, *[False] * 4]
     assert chain(iterative)[0] == chain(shuffled)[0]
-    assert not any(map(is_shared, plan(replace(iterative, score="squared"), PROTOCOL, IMAGES)))  # a user's
+    for score in ("squared", "random", "magnitude"):  # a user's, and those that take no time
+        assert not any(map(is_shared, plan(replace(iterative, score=score), PROTOCOL, IMAGES)))
+    for ablation in ("invert", "unit_variance", "unit_variance_score"):  # which nobody goes on from
+        assert not any(map(is_shared, plan(replace(iterative, ablation=ablation), PROTOCOL, IMAGES)))
     assert chain(iterative)[0] != chain(replace(iterative, ablation="invert"))[0]
     assert chain(shuffled)[1] != chain(replace(iterative, ablation="reinit"))[1]
 
@@ -151,10 +155,29 @@ def test_weights_of_the_other_suite_are_refused():
 
 
 def test_others_go_on_from_the_last_dense_stage_and_from_the_mask():
-    for cell in (AFTER, replace(SNIP, at=6), replace(AFTER, rewind=6)):
+    for cell in (replace(SNIP, at=END), replace(SNIP, at=6), replace(SNIP, at=END, rewind=6)):
         stages = plan(cell, PROTOCOL, IMAGES)
         (cut,) = (number for number, stage in enumerate(stages) if isinstance(stage, Sparsify))
         assert [is_shared(stage) for stage in stages] == [number in (cut - 1, cut) for number in range(len(stages))]
+
+
+def test_whole_epochs_that_cells_begin_in_are_kept_by_whoever_trains_them():
+    """Iterations 5 and 9 of four an epoch lie in the second and the third one; 100 is never reached."""
+    found = list(dense(END, PROTOCOL, IMAGES, (5, 9, 100)))
+    assert [stage.epoch for stage in found if stage.shared] == [1, 2, 4]
+    part = list(dense(9, PROTOCOL, IMAGES, (5, 9, 100)))
+    assert [(stage.epoch, stage.steps) for stage in part if stage.shared] == [(1, None), (2, None), (3, 1)]
+    assert part[:2] == [replace(stage, round=None) for stage in found[:2]]
+    assert [stage.epoch for stage in dense(4, PROTOCOL, IMAGES, (2,)) if stage.shared] == [1], "0 is no epoch"
+
+
+def test_where_the_papers_cells_begin():
+    assert stops("resnet20", "cifar10") == tuple(point for point in POINTS[1:] if point != END)
+    assert stops("resnet50", "imagenet") == (6255,)
+    assert stops("lenet300_100", "mnist") == stops("vgg16", "mnist") == ()
+    shared = [stage.epoch for stage in plan(BASE, replace(PROTOCOL, epochs=160), 50_000) if is_shared(stage)]
+    per_epoch = 1563  # of 32 images
+    assert shared == sorted({point // per_epoch for point in stops("resnet20", "cifar10")} - {0} | {160})
 
 
 @pytest.mark.parametrize(
