@@ -49,15 +49,18 @@ def _questions(profile: Profile, cell: Cell) -> Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """Until when cells may run, and how long an epoch of each is expected to take, in the order to take them."""
+    """Until when cells may run, and how long an epoch of each takes alone on its device, in the order to take them."""
 
     deadline: float  # seconds since the epoch, so that workers agree
     epoch_seconds: Mapping[Cell, float]
     clock: Callable[[], float] = time.time
 
-    def lasts(self, cell: Cell) -> bool:
-        """Whether there is time for an epoch of ``cell``, without which nothing of it would be kept."""
-        return self.clock() + self.epoch_seconds.get(cell, 0.0) <= self.deadline
+    def lasts(self, cell: Cell, beside: int = 0) -> bool:
+        """Whether there is time for an epoch of ``cell``, without which nothing of it would be kept.
+
+        Cells ``beside`` it, as many as that, take their turns on the same device meanwhile.
+        """
+        return self.clock() + (1 + beside) * self.epoch_seconds.get(cell, 0.0) <= self.deadline
 
 
 def budget(entries: Sequence[Entry], request: Request, deadline: float, workers: int = 1) -> Budget:

@@ -81,7 +81,8 @@ class Runner:
 
     def _executed(self, cell: Cell) -> Outcome:
         __tracebackhide__ = True
-        if not self._together.knows(cell) and self.budget is not None and not self.budget.lasts(cell):
+        together, budget = self._together, self.budget
+        if budget is not None and not together.knows(cell) and not budget.lasts(cell, together.under_way):
             raise NotBegun("the budget is used up; the same command goes on from here")
         with shown(self.config) as listener:
             self._listener = listener
@@ -129,7 +130,8 @@ class Runner:
 
     def _worth_beginning(self) -> Iterator[Cell]:
         for cell in self.coming:
-            if self._found(cell) is None and (self.budget is None or self.budget.lasts(cell)):
+            beside = self._together.under_way
+            if self._found(cell) is None and (self.budget is None or self.budget.lasts(cell, beside)):
                 yield cell
 
     @cached_property

@@ -62,6 +62,11 @@ class Together(Generic[T]):
     def __post_init__(self) -> None:
         self._next = iter(self.coming)
 
+    @property
+    def under_way(self) -> int:
+        """Cells that have begun and not ended."""
+        return len(self._running)
+
     def knows(self, cell: Cell) -> bool:
         """Whether ``cell`` is under way, or has ended and was not asked for yet."""
         return cell in self._ended or any(running.cell == cell for running in self._running)

@@ -9,10 +9,16 @@ from bench.speed import regression, table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status: 0, 1 for a ratio that fell, 2 for a question without an answer."""
+    """Run one command and return the exit status.
+
+    0, 1 for a ratio that fell, 2 for a question without an answer, 3 where none is stored for this machine.
+    """
     options = _parser().parse_args(arguments)
     try:
         return _answer(options)
+    except regression.UnknownMachine as error:
+        print(error)
+        return 3
     except ValueError as error:
         sentence = str(error)
     except OSError as error:
@@ -45,7 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.speed", description=__doc__, allow_abbrev=False)
     parser.add_argument("file", type=Path, help="what `pytest -m speed --benchmark-json=FILE` wrote")
     kept = parser.add_mutually_exclusive_group()
-    kept.add_argument("--check", type=Path, metavar="STORE", help="exit 1 where a ratio is below 0.8 x the stored one")
+    kept.add_argument(
+        "--check",
+        type=Path,
+        metavar="STORE",
+        help="exit 1 where a ratio is below 0.8 x the stored one, 3 where none is stored for this machine",
+    )
     kept.add_argument("--store", type=Path, metavar="STORE", help="put the ratios into this file")
     return parser
 

@@ -43,12 +43,19 @@ def store(rows: Rows, path: Path) -> str:
     return kind
 
 
+class UnknownMachine(ValueError):  # noqa: N818
+    """No ratio is stored for a machine."""
+
+
 def check(rows: Rows, stored: Stored) -> Verdict:
-    """Hold ``rows`` against what is stored for their machine. Raises ValueError where nothing is."""
+    """Hold ``rows`` against what is stored for their machine.
+
+    Raises UnknownMachine where nothing is, and ValueError where none of it was measured.
+    """
     kind, now = _machine(rows), _ratios(rows)
     if kind not in stored:
         known = "; ".join(stored) or "none"
-        raise ValueError(f"no ratio is stored for {kind!r} (stored: {known}); --store adds this run's")
+        raise UnknownMachine(f"no ratio is stored for {kind!r} (stored: {known}); --store adds this run's")
     before = stored[kind]
     pairs = sorted({*_pairs(before), *_pairs(now)})
     verdict = Verdict([], [])

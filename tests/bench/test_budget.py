@@ -70,6 +70,7 @@ def test_no_cell_is_begun_that_cannot_end_an_epoch():
     found = Budget(deadline=10.0, epoch_seconds={A: 3.0, B: 1.0}, clock=lambda: 8.0)
     assert (found.lasts(A), found.lasts(B), found.lasts(C)) == (False, True, True)
     assert not replace(found, clock=lambda: 10.5).lasts(C)
+    assert [found.lasts(B, beside) for beside in (0, 1, 2)] == [True, True, False], "an epoch takes 1, 2 and 3 seconds"
 
 
 def test_unfinished_cells_lead_and_answered_ones_are_left_out(lab):
@@ -106,7 +107,7 @@ def test_a_budget_that_is_used_up_stops_cells_begins_none_and_is_no_failure(lab)
 def test_a_cell_that_is_stopped_is_recorded_and_led_with_next_time(lab):
     """The stub's first epoch ends after the deadline: stopped there, it is unfinished, and no failure."""
     lab.plan = {"": "slow"}
-    (lab.folder / "early.py").write_text("import bench.budget as b\nb.Budget.lasts = lambda self, cell: True\n")
+    (lab.folder / "early.py").write_text("import bench.budget as b\nb.Budget.lasts = lambda self, cell, beside: True\n")
     result = lab.pytest(*VGG, "--score=loss", "-p", "early", "--budget=0.01s")
     assert result.returncode == 0, result.stdout
     assert [record["status"] for record in lab.records()] == ["interrupted"] * 2

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from bench.marks import asks_for
+from bench.places import checkout
 from bench.speed import competitors, images, measurement, networks, peaks, race, regression, roofline, table
 from bench.speed.__main__ import main
 from bench.speed.measurement import Ratio
@@ -535,13 +536,18 @@ def test_what_cannot_be_compared_is_said():
 ELSEWHERE = msgspec.structs.replace(ENVIRONMENT, threads=1)
 
 
+def test_a_machine_without_stored_ratios_is_told_from_a_question_without_an_answer(tmp_path, capsys):
+    file, kept = written(tmp_path / "speed.json", {FAST: step(environment=ELSEWHERE)}), tmp_path / "performance.json"
+    kept.write_text(json.dumps({"A processor, 2 threads": {FAST: {"released": 3.0}}}))
+    assert main([str(file), "--check", str(kept)]) == 3
+    said = "no ratio is stored for 'A processor, 1 thread' (stored: A processor, 2 threads); --store adds this run's"
+    assert capsys.readouterr().out == f"{said}\n"
+    assert main([str(tmp_path / "none.json"), "--check", str(kept)]) == 2
+
+
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        (
-            {FAST: step(environment=ELSEWHERE)},
-            "no ratio is stored for 'A processor, 1 thread' (stored: A processor, 2 threads); --store adds this run's",
-        ),
         ({FAST: step(size="tiny")}, f"{FAST} was measured at size tiny; only ratios of size full are compared"),
         (
             {FAST: step(), "b": step(environment=ELSEWHERE)},
@@ -561,3 +567,10 @@ def test_a_store_of_something_else(tmp_path, capsys):
     kept.write_text('{"A processor, 2 threads": 3}')
     assert main([str(file), "--check", str(kept)]) == 2
     assert f"{kept} holds no ratios by machine, test and baseline" in capsys.readouterr().err
+
+
+def test_every_file_of_tests_that_need_a_gpu_is_listed_as_not_run(request):
+    """Of those that are collected, which in a run of all tests are all."""
+    listed = (checkout() / "docs" / "PERFORMANCE.md").read_text(encoding="utf-8")
+    files = {item.path.relative_to(checkout()) for item in request.session.items if item.get_closest_marker("gpu")}
+    assert [file for file in sorted(files) if file.name not in listed] == []
