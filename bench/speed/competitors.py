@@ -22,8 +22,9 @@ from torchvision import transforms
 
 from pruning import capture, data, masks, scores, training
 from pruning.data import Split
+from pruning.held import Held
 from pruning.stacked import Stack
-from pruning.steps import Steps, finished, together
+from pruning.steps import Steps, finished, sizes, together
 from pruning.training import Recipe, Result
 
 Epoch = Callable[[int], Result]
@@ -68,7 +69,7 @@ def stack(net: nn.Module, split: Split, recipe: Recipe, number: int) -> Epoch:
     return epoch
 
 
-def masked(net: nn.Module, split: Split, recipe: Recipe, number: int) -> Epoch:
+def masked(net: nn.Module, split: Split, recipe: Recipe, number: int = 1) -> Epoch:
     """This project's own path for one network under such a mask: as many epochs of one share, one after the other."""
     placed = training.place(copy.deepcopy(net), split.images.device)
     share = _dataset(split.first(len(split) // number))
@@ -77,6 +78,24 @@ def masked(net: nn.Module, split: Split, recipe: Recipe, number: int) -> Epoch:
     def epoch(of: int) -> Result:
         first, *_ = (finished(steps.train(lr=LR, seed=n, epoch=of), lane) for n in range(number))
         return first
+
+    return epoch
+
+
+def updates(net: nn.Module, split: Split, recipe: Recipe, *, mask: bool) -> Callable[[], None]:
+    """The updates of an epoch without its forward and backward passes, under such a mask or none."""
+    placed = training.place(copy.deepcopy(net), split.images.device)
+    parameters = dict(placed.named_parameters())
+    speed = {name: torch.zeros_like(p, requires_grad=False) for name, p in parameters.items() if recipe.momentum}
+    held = Held(placed, _half(placed) if mask else {}, speed)
+    for parameter in parameters.values():
+        parameter.grad = torch.zeros_like(parameter)
+
+    @torch.no_grad()
+    def epoch() -> None:
+        for _ in sizes(len(split), recipe.batch_size):
+            held.gradients_()
+            training.update(parameters, speed, recipe, LR)
 
     return epoch
 

@@ -71,6 +71,8 @@ def _group(name: str, rows: Sequence[Measurement]) -> str:
 def _row(row: Measurement) -> dict[str, str]:
     cell = {name: str(value) for name, value in row.setup.items()} | {"n": str(row.n)}
     cell |= _values(row)
+    if row.images_per_second and "batch" in row.setup:
+        cell["ms a step"] = _milliseconds(int(row.setup["batch"]) / row.images_per_second[row.subject])
     cell |= {f"× {name}": _ratio(ratio) for name, ratio in row.ratios.items()}
     if row.floor is not None and row.reached is not None:
         cell["of the floor"] = f"{100 * row.reached:.0f} % ({row.floor.bound})"

@@ -45,16 +45,45 @@ def test_training_step(model: str, state: State, precision: Precision, race: Rac
     )
 
 
+@pytest.mark.parametrize("model", ["lenet300_100", "resnet20", "vgg16"])
+def test_masked_step(model: str, race: Race, pixels: Images, size: Size) -> None:
+    """Time an epoch of a network of which half the weights are held at zero, against the same network whole.
+
+    × updates is the share of the whole that the update takes, mask included.
+    """
+    lenet = model == "lenet300_100"
+    split = pixels.split.first(size.images[race.device.partition(":")[0]])
+    if lenet:  # whose epochs of so few images are too short to be timed
+        split = grey(size.stacked_images // 8).to(race.device)
+    net = models.build(model, in_channels=1 if lenet else 3, width=size.width, seed=0)
+    recipe = Recipe(batch_size=size.batch, augmentation="none" if lenet else "flip_crop", temperature=1.0)
+    race.run(
+        {
+            "whole": _epochs(competitors.engine(net, split, recipe)),
+            "updates": competitors.updates(net, split, recipe, mask=True),
+            "updates of the whole": competitors.updates(net, split, recipe, mask=False),
+        },
+        ("masked", _epochs(competitors.masked(net, split, recipe))),
+        rounds=size.rounds,
+        group="Masked training step with data",
+        setup={"model": model, "network": "masked", "precision": "fp32", "batch": size.batch},
+        images=len(split),
+    )
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"], indirect=True)
 @pytest.mark.parametrize("number", [2, 4, 8, 16])
 @pytest.mark.parametrize("state", ["dense", "pruned"])
 @pytest.mark.parametrize("model", MODELS)
-def test_networks_at_once(model: str, state: State, number: int, race: Race, pixels: Images, size: Size) -> None:
-    """Time as many steps as above, shared by ``number`` networks that train at once, in bf16."""
+def test_networks_at_once(
+    model: str, state: State, number: int, precision: Precision, race: Race, pixels: Images, size: Size
+) -> None:
+    """Time as many steps as above, shared by ``number`` networks that train at once."""
     if race.device == "cpu" and size.name != "tiny":
         pytest.skip("one network at a time fills a CPU")
     split = pixels.split.first(size.images[race.device.partition(":")[0]])
     net, recipe = network(model, state, size.width), Recipe(batch_size=size.batch)
-    fast = replace(recipe, precision="bf16")
+    fast = replace(recipe, precision=precision)
     race.run(
         {
             "released": _epochs(competitors.released(net, split, recipe)),
@@ -64,7 +93,14 @@ def test_networks_at_once(model: str, state: State, number: int, race: Race, pix
         ("at once", _epochs(competitors.engines(net, split, fast, number))),
         rounds=size.rounds,
         group="Networks at once",
-        setup={"model": model, "network": state, "at once": number, "data": pixels.name, "batch": size.batch},
+        setup={
+            "model": model,
+            "network": state,
+            "precision": precision,
+            "at once": number,
+            "data": pixels.name,
+            "batch": size.batch,
+        },
         images=len(split) // number * number,
     )
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from bench.marks import asks_for
 from bench.places import checkout
-from bench.speed import competitors, images, measurement, networks, peaks, race, regression, roofline, table
+from bench.speed import competitors, images, measurement, memory, networks, peaks, race, regression, roofline, table
 from bench.speed.__main__ import main
 from bench.speed.measurement import Ratio
 from bench.speed.roofline import Convolution, Device, Floor, Work
@@ -31,7 +31,8 @@ from results.record import Environment
 CHECKOUT = Path(__file__).resolve().parents[2]
 ONE_OF_EACH = {
     "test_training_step[vgg13-pruned-fp32]": {"released", "resident", "engine"},
-    "test_networks_at_once[vgg13-pruned-2]": {"released", "resident", "engine", "at once"},
+    "test_networks_at_once[vgg13-pruned-2-fp32]": {"released", "resident", "engine", "at once"},
+    "test_masked_step[resnet20]": {"whole", "updates", "updates of the whole", "masked"},
     "test_networks_on_a_stack[16]": {"engine", "stack"},
     "test_score[loss-resnet56]": {"textbook", "filter_scores"},
     "test_product[resnet56]": {"textbook", "a pass per class", "filter_scores"},
@@ -64,7 +65,8 @@ def ran(tmp_path_factory):
     folder = tmp_path_factory.mktemp("speed")
     groups = (
         "vgg13-pruned-fp32",
-        "vgg13-pruned-2",
+        "vgg13-pruned-2-fp32",
+        "masked_step[resnet20]",
         "stack[16]",
         "loss-resnet56",
         "test_product",
@@ -84,7 +86,7 @@ def test_every_group_runs_and_says_what_it_measured(ran):
     rows = table.read(file)
     assert {name: set(row.seconds) for name, row in rows.items()} == ONE_OF_EACH
     assert table.markdown(rows) in output
-    assert "9 passed" in output
+    assert "10 passed" in output
     for row in rows.values():
         assert (row.n, row.size, row.environment.device, row.environment.threads) == (1, "tiny", "cpu", 1)
         baselines = set(row.seconds) - {row.subject}
@@ -101,6 +103,35 @@ def test_a_training_step_is_timed_over_all_images_and_has_a_floor(ran):
         assert row.images_per_second[name] == pytest.approx(24 / seconds)
     macs = models.macs(networks.network("vgg13", "pruned", "0.25"), (3, 32, 32))
     assert row.floor.flop == 6 * 24 * macs
+
+
+def test_updates_are_those_of_a_masked_step():
+    """Of an epoch: what is removed stays zero, and with decay the rest shrinks as often as there are steps."""
+    net, recipe = models.build("resnet20", width="0.25", seed=0), Recipe(batch_size=16, weight_decay=0.5, momentum=0.0)
+    seen = []
+    held = competitors.Held
+
+    def noted(net, mask, velocity):
+        seen.append((net, mask))
+        return held(net, mask, velocity)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(competitors, "Held", noted)
+        competitors.updates(net, images.noise(40), recipe, mask=True)()
+    (moved, mask), name = seen[0], "classifier.weight"
+    before, after, keep = net.get_parameter(name), moved.get_parameter(name), mask[name]
+    assert (after[~keep] == 0).all()
+    torch.testing.assert_close(after[keep], before[keep] * (1 - competitors.LR * 0.5) ** 3)
+
+
+def test_a_score_says_what_memory_it_took(capsys):
+    assert memory.main(["--model", "resnet20", "--score", "snip", "--images", "4", "8", "--side", "8"]) == 0
+    out = capsys.readouterr().out
+    assert "resnet20 at 8 × 8, float32, 1 threads" in out
+    rows = [[part.strip() for part in line.split("|")[1:-1]] for line in out.splitlines() if line.startswith("| snip")]
+    assert [row[:2] for row in rows] == [["snip", "4"], ["snip", "8"]]
+    assert rows[0][3] == "1.000"
+    assert all(0.1 < float(row[2]) < 8 for row in rows)
 
 
 def test_pytest_benchmark_times_the_project_itself_beyond_the_warm_up(ran):
