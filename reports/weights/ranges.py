@@ -1,10 +1,11 @@
 """Trivial, matching and extreme sparsities of a network, from records (Frankle et al. 2021, section 3)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import fmean
 
-from bench.cell import level_amount
+from bench.cell import Cell, level_amount
 from bench.suites.missing_the_mark import AFTER, RANDOM, Method, Network, base
 from reports.weights.evidence import Evidence
 
@@ -67,27 +68,36 @@ def reach(evidence: Evidence, network: Network, method: Method, tolerance: float
 
     A level at which a run diverged is not one of full accuracy, whatever the other runs reach.
     """
+    if any(open_cells(evidence, network, method, tolerance)):
+        return None
+    found = _full(evidence, network, method, tolerance)
+    highest = _highest(found)
+    return Reach(highest, tuple(level for level, full in found.items() if full is False and level < highest))
+
+
+def open_cells(evidence: Evidence, network: Network, method: Method, tolerance: float = TOLERANCE) -> Iterator[Cell]:
+    """The cells without a run that leave open how far ``method`` keeps full accuracy, without seed."""
+    if not evidence.accuracy(base(network, 0)):
+        yield base(network, 0)
+    found = _full(evidence, network, method, tolerance)
+    for level in (level for level, full in found.items() if full is None and level > _highest(found)):
+        yield method.cell(network, level_amount(level), 0)
+
+
+def _full(evidence: Evidence, network: Network, method: Method, tolerance: float) -> dict[int, bool | None]:
+    """By level whether accuracy is full, None where there is no run; full at none as long as there is no dense run."""
     dense = list(evidence.accuracy(base(network, 0)).values())
-    if not dense:
-        return None
-    least = fmean(dense) - tolerance - _EXACT
-    found = {level: _full(evidence, network, method, level, least) for level in sorted(network.levels)}
-    highest = max((level for level, full in found.items() if full), default=0)
-    if any(full is None and level > highest for level, full in found.items()):
-        return None
-    return Reach(highest, _levels(found, highest))
+    least = fmean(dense) - tolerance - _EXACT if dense else inf
+    found: dict[int, bool | None] = {}
+    for level in sorted(network.levels):
+        cell = method.cell(network, level_amount(level), 0)
+        values = list(evidence.accuracy(cell).values())
+        found[level] = False if evidence.diverged(cell) else fmean(values) >= least if values else None
+    return found
 
 
-def _full(evidence: Evidence, network: Network, method: Method, level: int, least: float) -> bool | None:
-    cell = method.cell(network, level_amount(level), 0)
-    if evidence.diverged(cell):
-        return False
-    values = list(evidence.accuracy(cell).values())
-    return fmean(values) >= least if values else None
-
-
-def _levels(found: dict[int, bool | None], highest: int) -> tuple[int, ...]:
-    return tuple(level for level, full in found.items() if full is False and level < highest)
+def _highest(found: Mapping[int, bool | None]) -> int:
+    return max((level for level, full in found.items() if full), default=0)
 
 
 def percents(levels: Sequence[int]) -> str:

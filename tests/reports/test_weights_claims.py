@@ -967,10 +967,32 @@ def test_a_network_that_is_not_there_is_named_and_the_others_are_judged():
     found = check("mm_methods_beat_random", world(flat(random=85, base=92), "vgg16"))
     assert found.outcome == HOLDS
     said = lacking(found.absent, Evidence(profiles.get("paper"), {}))
-    assert "runs missing: ResNet-20, ResNet-18, ResNet-50; magnitude, random, snip, grasp, synflow; k1-k15" in said
+    assert "runs missing: ResNet-20, ResNet-18, ResNet-50; base, random; k1-k18" in said
     assert "not trained in profile masks" in lacking(
         check("mm_methods_beat_random", Evidence(profiles.get("masks"), {})).absent, Evidence(profiles.get("masks"), {})
     )
+
+
+@pytest.mark.parametrize(
+    "claim", ["mm_resnet20_resnet50_no_full_accuracy", "mm_methods_beat_random", "mm_magnitude_after_beats_all"]
+)
+def test_nothing_is_judged_at_sparsities_that_may_be_trivial(claim):
+    by_rule = by_level(
+        lambda own, _, k: 92.0 if own == "base" or k < 3 else {"after": 91.5, "random": 85.0}.get(own, 91.0)
+    )
+    whole = world(by_rule, "resnet20")
+    known = check(claim, whole)
+    assert known.outcome == HOLDS
+    assert not any(" 20.0 %" in each.what or " 36.0 %" in each.what for each in known.comparisons)
+    for unknown in (suite.RANDOM.cell(suite.RESNET20, level_amount(18), 0), suite.base(suite.RESNET20, 0)):
+        found = check(claim, replace(whole, records={c: runs for c, runs in whole.records.items() if c != unknown}))
+        assert (found.outcome, found.comparisons) == (UNDECIDED, ())
+        assert found.absent[0] == Absent("ResNet-20, which sparsities are trivial", (unknown,))
+
+
+def test_a_network_without_trivial_sparsities_is_judged_at_all():
+    found = check("mm_resnet20_resnet50_no_full_accuracy", world(flat(base=92), "resnet20"))
+    assert (found.outcome, found.share) == (HOLDS, "72 of 72")
 
 
 def test_a_cell_with_a_diverged_run_or_one_seed_is_not_compared():

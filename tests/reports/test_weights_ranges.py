@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bench.suites import missing_the_mark as suite
-from reports.weights.ranges import TOLERANCE, Reach, percents, ranges, reach
+from reports.weights.ranges import TOLERANCE, Reach, open_cells, percents, ranges, reach
 
 from .weights_records import LENET, base, evidence, pruned, record
 
@@ -61,6 +61,16 @@ def test_what_is_missing_leaves_the_end_open_only_where_it_could_move_it():
     assert reach(found(random=(98.0, 98.0, 98.0), dense=()), NET, suite.RANDOM) is None
     assert ranges(found(), NET).matching is None
     assert ranges(found(dense=()), NET).dense is None
+
+
+def test_the_cells_that_leave_the_end_open_are_named():
+    def cells(**accuracies):
+        return list(open_cells(found(**accuracies), NET, suite.RANDOM))
+
+    assert cells(random=(98.0, 98.0, None)) == [pruned(LENET, suite.RANDOM, 7)]
+    assert cells(random=(None, 90.0, None)) == [pruned(LENET, suite.RANDOM, 2), pruned(LENET, suite.RANDOM, 7)]
+    assert cells(random=(None, 98.0, 70.0)) == []
+    assert cells(random=(98.0, 98.0, None), dense=()) == [base(LENET), pruned(LENET, suite.RANDOM, 7)]
 
 
 def test_a_run_that_diverged_is_not_one_of_full_accuracy():

@@ -83,6 +83,16 @@ def pairs(levels: Levels, couples: Iterable[Couple], relation: Relation) -> Comp
     return compare
 
 
+def where_trivial_is_known(compare: Compare) -> Compare:
+    """``compare``, which looks at sparsities that are not trivial; where it is open which are, that is absent."""
+
+    def known(facts: Facts, network: Network) -> Iterable[Tested]:
+        trivial = facts.trivial(network)
+        return [trivial] if isinstance(trivial, Absent) else compare(facts, network)
+
+    return known
+
+
 def against(first: Iterable[Method], second: Iterable[Method]) -> tuple[Couple, ...]:
     """Every one of the first with every other of the second."""
     return tuple((one, other) for one, other in product(tuple(first), tuple(second)) if one != other)

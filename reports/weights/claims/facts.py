@@ -14,7 +14,7 @@ from reports.claims.relations import Relation
 from reports.claims.samples import together
 from reports.weights import words
 from reports.weights.evidence import Evidence
-from reports.weights.ranges import reach
+from reports.weights.ranges import open_cells, reach
 from results.record import Record
 
 Group = tuple[str, str, Decimal | None]
@@ -34,10 +34,16 @@ class Facts:
         """Whether the profile trains the network, so that there are accuracies."""
         return words.networks(self.evidence.profile)[network].epochs > 0
 
-    def trivial(self, network: Network) -> int:
-        """The highest level at which random pruning keeps full accuracy; 0 where none does or it is not known."""
+    def trivial(self, network: Network) -> int | Absent:
+        """The highest level at which random pruning keeps full accuracy, 0 where it does so at none.
+
+        Absent where that is open, with the cells that decide it.
+        """
         found = reach(self.evidence, network, suite.RANDOM)
-        return 0 if found is None else found.level
+        if found is not None:
+            return found.level
+        undecided = tuple(open_cells(self.evidence, network, suite.RANDOM))
+        return Absent(f"{words.model(network)}, which sparsities are trivial", undecided)
 
     def sample(self, cell: Cell) -> Sample | None:
         """Accuracies of ``cell``; None where fewer than two runs have one, or one diverged: the rest is a selection.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from bench.suites.missing_the_mark import Network
+from reports.claims.finding import Absent
 from reports.weights.claims.facts import Facts
 
 Levels = Callable[[Facts, Network], Sequence[int]]
@@ -54,8 +55,9 @@ def extreme(_facts: Facts, network: Network) -> Sequence[int]:
 
 
 def nontrivial(facts: Facts, network: Network) -> Sequence[int]:
-    """Beyond those at which random pruning keeps full accuracy."""
-    return [level for level in network.levels if level > facts.trivial(network)]
+    """Beyond those at which random pruning keeps full accuracy; none where that is open."""
+    trivial = facts.trivial(network)
+    return [] if isinstance(trivial, Absent) else [level for level in network.levels if level > trivial]
 
 
 def matching_nontrivial(facts: Facts, network: Network) -> Sequence[int]:
