@@ -1,12 +1,13 @@
 """What the claims are evaluated on: samples over seeds of anything that a record tells."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from bench.cell import BASE, DYNAMICS
 from bench.suites import gradient_flow as suite
+from reports.claims.blocks import named
 from reports.claims.estimates import Estimate, Sample, contrast
 from reports.claims.finding import Absent, Comparison, Finding, Tested, combined, committed
 from reports.claims.relations import Relation
@@ -197,38 +198,11 @@ def _score(name: str) -> str:
 
 def pattern(settings: Iterable[Setting]) -> str:
     """``VGG-13 on CIFAR-10; Mag., Loss; 1, 5 rounds``: the values that occur, axis by axis, of each block of a grid."""
-    blocks = _blocks(tuple(dict.fromkeys(settings)), ("score", "rounds", "dataset", "model"))
-    return ", and ".join(map(_phrase, blocks))
+    return named(((each.score, each.rounds, each.dataset, each.model) for each in settings), _phrase)
 
 
-def _blocks(settings: tuple[Setting, ...], axes: Sequence[str]) -> list[tuple[Setting, ...]]:
-    """Parts that are all combinations of what occurs in them, split along ``axes`` in turn."""
-    if len(settings) == math.prod(len({getattr(each, axis) for each in settings}) for axis in _AXES):
-        return [settings]
-    axis, *others = axes
-    along: dict[object, set[Setting]] = {}
-    for each in settings:
-        along.setdefault(getattr(each, axis), set()).add(replace(each, **{axis: getattr(settings[0], axis)}))
-    alike: dict[frozenset[Setting], set[object]] = {}
-    for value, rest in along.items():
-        alike.setdefault(frozenset(rest), set()).add(value)
-    parts = (tuple(each for each in settings if getattr(each, axis) in values) for values in alike.values())
-    return [block for part in parts for block in _blocks(part, others)]
-
-
-_AXES = ("model", "dataset", "score", "rounds")
-
-
-def _phrase(settings: tuple[Setting, ...]) -> str:
-    rounds = sorted({each.rounds for each in settings if each.rounds is not None})
-    axes: Iterator[str] = (
-        ", ".join(dict.fromkeys(values))
-        for values in (
-            [suite.PRINTED_NAMES[each.model] for each in settings],
-            [printed_name(each.dataset) for each in settings],
-            [_score(each.score) for each in settings],
-        )
-    )
-    models, data, scores = axes
-    many = f"{', '.join(map(str, rounds))} round{'s' if rounds != [1] else ''}" if rounds else ""
-    return "; ".join(part for part in (f"{models} on {data}", scores, many) if part)
+def _phrase(scores: Sequence[str], rounds: Sequence[int | None], datasets: Sequence[str], models: Sequence[str]) -> str:
+    places = f"{', '.join(suite.PRINTED_NAMES[model] for model in models)} on {', '.join(map(printed_name, datasets))}"
+    counts = sorted(count for count in rounds if count is not None)
+    many = f"{', '.join(map(str, counts))} round{'s' if counts != [1] else ''}" if counts else ""
+    return "; ".join(part for part in (places, ", ".join(map(_score, scores)), many) if part)

@@ -2,6 +2,7 @@ import math
 from dataclasses import replace
 from decimal import Decimal
 from functools import cache
+from itertools import product
 from statistics import fmean
 
 import msgspec
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from bench import profiles
 from bench.cell import BASE, END, level_amount
 from bench.suites import missing_the_mark as suite
+from reports.claims.blocks import blocks, named
 from reports.claims.estimates import Correlation, Estimate, Sample, SpreadRatio, contrast, correlation
 from reports.claims.finding import Absent, Comparison, Outcome, combined, judged, most_by_chance
 from reports.claims.noise import shared
@@ -967,7 +969,10 @@ def test_a_network_that_is_not_there_is_named_and_the_others_are_judged():
     found = check("mm_methods_beat_random", world(flat(random=85, base=92), "vgg16"))
     assert found.outcome == HOLDS
     said = lacking(found.absent, Evidence(profiles.get("paper"), {}))
-    assert "runs missing: ResNet-20, ResNet-18, ResNet-50; base, random; k1-k18" in said
+    assert said == (
+        "156 runs missing: ResNet-20, ResNet-18, ResNet-50; base, "
+        "and ResNet-20, ResNet-18 at k1-k18 and ResNet-50 at k1-k13; random"
+    )
     assert "not trained in profile masks" in lacking(
         check("mm_methods_beat_random", Evidence(profiles.get("masks"), {})).absent, Evidence(profiles.get("masks"), {})
     )
@@ -1025,9 +1030,46 @@ def test_patterns_name_the_values_that_occur():
         *(suite.SNIP.cell(suite.RESNET20, level_amount(level), 0) for level in (1, 2, 3, 7)),
         *(each.cell(suite.VGG16, level_amount(7), 0) for each in suite.ablated(suite.AFTER, "shuffle")),
     ]
-    assert pattern(cells) == "ResNet-20, VGG-16; snip, magnitude; k1-k3, k7; after training; shuffle"
-    points = [replace(suite.SNIP, at=at).cell(suite.VGG16, level_amount(7), 0) for at in (500, 1000)]
-    assert pattern(points) == "VGG-16; snip; k7; after 500 to 1000 iterations"
+    assert pattern(cells) == "ResNet-20; snip; k1-k3, k7, and VGG-16; magnitude; k7; after training; shuffle"
+    both = [each.cell(suite.VGG16, level_amount(7), 0) for each in suite.ablated(suite.SNIP, "none", "shuffle")]
+    assert pattern(both) == "VGG-16; snip; k7; unmodified, shuffle"
+    assert pattern([suite.base(suite.VGG16, 0), *both[:1]]) == "VGG-16; base, and VGG-16; snip; k7"
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        ((0,), ""),
+        ((500, 1000), "; after 500, 1000 iterations"),
+        ((0, 500, 1000, 2000, 8000, END), "; at initialisation, after 500-2000, 8000 iterations, after training"),
+    ],
+)
+def test_patterns_name_prune_points(points, said):
+    cells = [replace(suite.SNIP, at=at).cell(suite.VGG16, level_amount(7), 0) for at in points]
+    assert pattern(cells) == f"VGG-16; snip; k7{said}"
+
+
+def test_patterns_tell_rewinding_from_pruning_after_training():
+    def rewound(*points):
+        return [suite.LTR.cell(replace(suite.RESNET20, rewind=point), level_amount(6), 0) for point in points]
+
+    after = suite.AFTER.cell(suite.RESNET20, level_amount(6), 0)
+    assert pattern([after]) == "ResNet-20; magnitude; k6; after training"
+    assert pattern(rewound(0)) == "ResNet-20; magnitude; k6; rewound to 0"
+    assert pattern([*rewound(500, 1000), after]) == "ResNet-20; magnitude; k6; after training, rewound to 500, 1000"
+
+
+@given(st.sets(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 1))))
+def test_blocks_hold_what_is_there_once_and_nothing_else(places):
+    found = [place for block in blocks(tuple(places)) for place in product(*block)]
+    assert sorted(found) == sorted(places)
+
+
+def test_beyond_a_few_blocks_cells_are_counted():
+    diagonal = [(place, place) for place in range(8)]
+    assert named(diagonal, lambda first, second: f"{first[0]}{second[0]}") == (
+        "00, and 11, and 22, and 33, and 44, and 55, and 2 other cells"
+    )
 
 
 def test_halves_of_a_grid():

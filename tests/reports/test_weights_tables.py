@@ -275,7 +275,7 @@ def test_entries_name_the_cells_they_are_made_of():
     network = facts.network(suite.VGG16)
     cell = pruned(network, suite.SNIP, 97)
     assert accuracy(facts, cell, "here", None).judgement is None
-    assert change(facts, cell, "here", None).lacks == "6 runs missing: VGG-16; snip, base; 97 %"
+    assert change(facts, cell, "here", None).lacks == "6 runs missing: VGG-16; snip; 97 %, and VGG-16; base"
     number = published.numbers(suite.SUITE, "Section 5 text")[0]
     assert neurons(facts, network, suite.SYNFLOW, "here", number).judgement.verdict == Verdict.MISSING
     assert ratio(facts, network, suite.RANDOM, 12, "here", number) is None  # no cell shuffles a random mask
