@@ -119,7 +119,7 @@ def equal(margin: float, rounding: float = 0.0) -> Relation:
         low, high = found.interval(alpha)
         return Says.NO if low > rounding or high < -rounding else Says.OPEN
 
-    return Relation(f"within {margin:g} of 0", says)
+    return Relation(f"equal, ± {margin:g}", says)
 
 
 def within(margin: float) -> Relation:

@@ -33,18 +33,19 @@ RULES = "\n\n".join(
         "looked at in every run by itself and have no interval. Whether a correlation rises over epochs as "
         "the distance between masks falls has that of a rank correlation of as many epochs (Bonett and Wright, 2000).",
         "HOLDS: every comparison shows the claim, or more than half of them where it is about most cells. FAILS: more "
-        "show the contrary than show it. MIXED: between. UNDECIDED: none shows either, or runs are missing; where some "
-        "are, the outcome is that of the others, and what is missing is named. A claim of several parts holds where "
-        "all of them do and fails where none does. Of comparisons for no lower or within noise, as many may fail as "
-        "chance explains in 95 of 100 claims.",
+        "show the contrary than show it. MIXED: between. UNDECIDED: none shows either, or none can be made; where only "
+        "some can, the outcome is that of those, and what is missing is named. A claim of several parts holds where "
+        "all of them do and fails where some fail and the others are undecided. Of comparisons for no lower or within "
+        "noise, as many may fail as chance explains in 95 of 100 claims.",
         f"Ours, as the paper names no number: a correlation is high above {correlated.HIGH:g}, and equals a printed "
         f"one where their Fisher transforms are within {correlated.CLOSE:g}; masks are identical where more than "
         f"{100 * training.ALIKE:g} % of what they prune is pruned by both; accuracy rises alike within "
         f"{curves.MARGIN:g} point; early layers are only slightly favoured below {layers.SLIGHT:g} percentage points; "
         f"a share of parameters is met within {layers.PARAMETERS:g}; the relative error of an identity falls below "
         f"{100 * laws.NEAR:g} % as steps shrink, and what goes beyond a bound below {laws.SHARE:g} of itself as they "
-        "become half as long. *Within* takes two one-sided tests. Printed correlations are means over three seeds and "
-        "are taken to vary like ours.",
+        "become half as long. *Within* takes two one-sided tests, and the contrary lies beyond the margin; "
+        "*equal* is shown by the same tests, and its contrary by an interval that does not hold 0. Printed "
+        "correlations are means over three seeds and are taken to vary like ours.",
         "Convergence is the mean accuracy over the epochs after the last round of pruning and before the learning rate "
         "drops. Figures 3, 13-15 and 32-38 are of three moments: before training, with batch norm's statistics of "
         "training images; after a quarter of it; at its end. Observations 4 and 5 are means over all epochs at whose "

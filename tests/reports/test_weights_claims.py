@@ -1,4 +1,5 @@
 import math
+import re
 from dataclasses import replace
 from decimal import Decimal
 from functools import cache
@@ -29,19 +30,21 @@ from reports.claims.relations import (
     not_above,
     not_below,
     same,
+    within,
 )
 from reports.verdicts import Spread
 from reports.weights import claims
 from reports.weights.claims import catalogue, levels
 from reports.weights.claims.facts import Facts, clean, together
 from reports.weights.claims.lacking import lacking, pattern
+from reports.weights.claims.notes import RULES
 from reports.weights.claims.printed import differences
 from reports.weights.claims.reaching import on_grid
-from reports.weights.evidence import Evidence
+from reports.weights.evidence import Evidence, gather
 from results import published
 from results.record import Layer, MaskFacts
 
-from .weights_records import record
+from .weights_records import full, record
 
 CLAIMS = {claim.claim_id: claim for claim in published.claims(suite.SUITE)}
 HOLDS, MIXED, FAILS, UNDECIDED = Outcome.HOLDS, Outcome.MIXED, Outcome.FAILS, Outcome.UNDECIDED
@@ -1089,6 +1092,34 @@ def test_samples_of_one_seed_are_left_out():
 
 
 # --- the page
+
+
+@cache
+def with_every_run(profile):
+    """All claims, where every cell of a profile has been run."""
+    return claims.evaluate(gather(profiles.get(profile), full(profile)))
+
+
+def relations():
+    """What is wanted of the comparisons of all claims, with a and b for numbers."""
+    found = [each for profile in ("paper", "masks") for each in with_every_run(profile)]
+    findings = [finding for one in found for finding in (one.finding, one.finding.on_print) if finding]
+    tested = [each for finding in findings for each in finding.comparisons]
+    number = r"-?\d+(\.\d+)?"
+    return {re.sub(number, "a", re.sub(f"to {number}", "to b", each.relation.name)) for each in tested}
+
+
+def test_the_rules_say_what_every_relation_means():
+    assert relations() == {
+        "> a", "< a", "> a once", "≥ a", "≤ a", "= a", "at most a", "at least a", "a to b", "equal, ± a", "alike",
+    }  # fmt: skip
+    assert [name for name in sorted(relations()) if f"*{name}*" not in RULES] == []
+
+
+def test_two_relations_with_one_margin_have_two_names():
+    estimate = Estimate(-3.0, 0.1)
+    assert (within(3.0).says(estimate, 0.05), equal(3.0).says(estimate, 0.05)) == (Says.OPEN, Says.NO)
+    assert (within(3.0).name, equal(3.0).name) == ("within 3 of 0", "equal, ± 3")
 
 
 def test_the_page_of_lenet():
