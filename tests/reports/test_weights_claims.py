@@ -205,6 +205,19 @@ def test_a_network_without_prune_points_is_named():
     assert lacking(found.absent, Evidence(profiles.get("paper"), {})) == "ResNet-50 is not pruned within training"
 
 
+@cache
+def with_every_run(profile):
+    """All claims, where every cell of a profile has been run."""
+    return claims.evaluate(gather(profiles.get(profile), full(profile)))
+
+
+def test_claims_name_no_cell_that_profile_paper_will_never_have():
+    lacks = {each.claim.claim_id: each.finding.absent for each in with_every_run("paper") if each.finding.absent}
+    assert lacks == {
+        "mm_ltr_saturation_iteration_resnet50": (Absent("ResNet-50", reason="is not pruned within training"),)
+    }
+
+
 # --- accuracies: a world in which a claim holds, and one in which it fails
 
 CONVOLUTIONAL = ("resnet20", "vgg16", "resnet18")
@@ -1092,12 +1105,6 @@ def test_samples_of_one_seed_are_left_out():
 
 
 # --- the page
-
-
-@cache
-def with_every_run(profile):
-    """All claims, where every cell of a profile has been run."""
-    return claims.evaluate(gather(profiles.get(profile), full(profile)))
 
 
 def relations():

@@ -141,7 +141,7 @@ CHECKS: dict[str, Check] = {
             "full accuracy until": same_reach(LTR, AFTER, MAIN),
         }
     ),
-    "mm_iterative_snip_no_change": over(MAIN, pairs(every, ((ITERATIVE_SNIP, SNIP),), same())),
+    "mm_iterative_snip_no_change": over(CONVOLUTIONAL, pairs(every, ((ITERATIVE_SNIP, SNIP),), same())),
     "mm_iterative_snip_ablations_no_effect": over(
         CONVOLUTIONAL,
         pairs(ablated, under((SNIP, ITERATIVE_SNIP), "shuffle", "reinit"), same()),
