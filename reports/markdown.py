@@ -117,13 +117,17 @@ _PLACE = ["model", "data", "score", "rounds"]
 
 
 def _remarks(view: TableView) -> str:
-    """What is to be known about printed numbers, and where it applies."""
-    found: dict[str, list[str]] = {}
-    for shown in view.cells():
-        if shown.remark:
-            found.setdefault(shown.remark, []).append(" ".join(filter(None, _place(shown))))
-    lines = [f"- {remark}: {', '.join(places)}" for remark, places in found.items()]
-    return "\n".join([f"## {REMARK} Remarks on printed numbers\n", *lines]) if lines else ""
+    places = ((shown.remark, " ".join(filter(None, _place(shown)))) for shown in view.cells())
+    return remarks((place for place in places if place[0]), REMARK)
+
+
+def remarks(found: Iterable[tuple[str, str]], mark: str) -> str:
+    """What is to be known about printed numbers that bear ``mark``, and where it applies; empty where nothing is."""
+    places: dict[str, list[str]] = {}
+    for remark, place in found:
+        places.setdefault(remark, []).append(place)
+    lines = [f"- {remark}: {', '.join(names)}" for remark, names in places.items()]
+    return "\n".join([f"## {mark} Remarks on printed numbers\n", *lines]) if lines else ""
 
 
 def _verdicts(view: TableView) -> str:

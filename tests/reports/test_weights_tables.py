@@ -60,7 +60,7 @@ def test_every_printed_number_of_the_tables_has_its_place():
         own = [
             n for n in numbers if n.reported_by == "ours" and n.amount is not None and n.metric == "test_accuracy_pct"
         ]
-        cells = [row[column].partition(" ")[0] for row in found[name].rows]
+        cells = [row[column].partition(" ")[0].removesuffix("‡") for row in found[name].rows]
         assert cells == ["diverged" if math.isnan(n.value) else n.value_text for n in own]
     printed = [n for n in published.numbers(suite.SUITE, "Table 7") if n.reported_by == "ours"]
     assert [row[3] for row in found["Table 7"].rows] == [n.value_text for n in printed]
@@ -80,6 +80,17 @@ def test_the_layout_is_the_papers():
     assert [row[0] for row in three.rows] == ["VGG-19", "", "", "WRN-32-2", "", "", "ResNet-50", "", ""]
     assert three.rows[6][3] == three.rows[6][7] == "0 of 3 seeds"
     assert [row[4] for row in three.rows[-3:]] == ["60%", "80%", "90%"]
+
+
+def test_printed_numbers_of_which_something_is_to_be_known_are_marked():
+    five = table(evidence({}), "Table 5")
+    assert [row[5] for row in five.rows[-3:]] == ["74.0 (-1.7)", "72.0 (-6.0‡)", "68.1 (-7.6)"]
+    page = tables.page(evidence({}))
+    (remark,) = (line for line in page.splitlines() if line.startswith("- INCONSISTENT"))
+    assert remark.startswith("- INCONSISTENT: 72.0-75.7=-3.7; ")
+    assert remark.endswith(": Table 5 ResNet-50 80% reported change")
+    assert page.index("## Table 5") < page.index("## ‡ Remarks on printed numbers") < page.index(remark)
+    assert "‡" not in tables.page(evidence({}, MASKS))
 
 
 def test_a_verdict_by_hand():

@@ -9,6 +9,8 @@ from reports.verdicts import Verdict
 from reports.weights.tables.entries import CHANGE, DIGITS, Entry
 
 NOT_RUN = "not run"
+NOTED = "‡"
+"""Behind a printed number of which something is to be known."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Table:
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     entries: Sequence[Entry]
+    remarks: Sequence[tuple[str, str]] = ()  # on printed numbers, each with its place
 
     @property
     def text(self) -> str:

@@ -1,10 +1,11 @@
 """The page of tables."""
 
+from reports.markdown import remarks
 from reports.weights import words
 from reports.weights.claims.facts import Facts, clean
 from reports.weights.claims.notes import other_data
 from reports.weights.evidence import Evidence
-from reports.weights.tables.layout import Table
+from reports.weights.tables.layout import NOTED, Table
 from reports.weights.tables.of_masks import neuron_table, ratio_table
 from reports.weights.tables.replications import replications, unpruned
 from reports.weights.tables.verdicts import in_full, summary
@@ -29,6 +30,7 @@ def page(evidence: Evidence) -> str | None:
         f"{left_out} runs are left out, as they were made by source that is not committed." if left_out else "",
         *(table.text for table in shown),
         f"Profile {evidence.profile.name} has nothing to show of {absent}." if absent else "",
+        remarks(((said, f"{table.name} {place}") for table in shown for said, place in table.remarks), NOTED),
         in_full(shown),
     )
     return "\n\n".join(part for part in parts if part) + "\n"

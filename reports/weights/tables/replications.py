@@ -8,7 +8,7 @@ from bench.suites.missing_the_mark import GRASP, SNIP, SUITE, Method, Network, b
 from reports.weights.claims.facts import Facts
 from reports.weights.claims.printed import NAMES
 from reports.weights.tables.entries import ACCURACY, CHANGE, Entry, accuracy, change
-from reports.weights.tables.layout import Table, here
+from reports.weights.tables.layout import NOTED, Table, here
 from results import published
 from results.published import PublishedNumber
 
@@ -35,7 +35,15 @@ def replications(facts: Facts) -> Iterator[Table]:
             for model in dict.fromkeys(number.model for number in numbers)
         ]
         rows = [row for lines, _ in found for row in lines]
-        yield Table(name, caption, _HEAD, rows, [entry for _, shown in found for entry in shown])
+        remarks = [(number.note, _where(number)) for number in numbers if number.note]
+        yield Table(name, caption, _HEAD, rows, [entry for _, shown in found for entry in shown], remarks)
+
+
+def _where(number: PublishedNumber) -> str:
+    """``ResNet-50 80% reported change``."""
+    pruned = "unpruned" if number.amount is None else f"{number.amount * 100:.0f}%"
+    whose = "reported" if number.reported_by == "reported" else "paper"
+    return " ".join([number.model, pruned, whose, *(["change"] if number.metric == CHANGE else [])])
 
 
 @dataclass(frozen=True)
@@ -65,8 +73,12 @@ class _Printed:
         value, difference = (self.find(amount, metric, whose) for metric in (ACCURACY, CHANGE))
         if value is None:
             return ""
-        text = "diverged" if value.value_text == "nan" else value.value_text
-        return f"{text} ({difference.value_text})" if difference else text
+        return f"{_marked(value)} ({_marked(difference)})" if difference else _marked(value)
+
+
+def _marked(number: PublishedNumber) -> str:
+    text = "diverged" if number.value_text == "nan" else number.value_text
+    return f"{text}{NOTED if number.note else ''}"
 
 
 def _network(facts: Facts, printed: _Printed, method: Method) -> tuple[list[list[str]], list[Entry]]:
