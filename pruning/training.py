@@ -58,15 +58,6 @@ def velocity(net: nn.Module, optimizer: torch.optim.SGD) -> dict[str, Tensor]:
     }
 
 
-def restore_velocity(net: nn.Module, optimizer: torch.optim.SGD, saved: Mapping[str, Tensor]) -> None:
-    """Put back what :func:`velocity` gave."""
-    for name, parameter in net.named_parameters():
-        if name in saved:
-            layout = torch.preserve_format
-            buffer = torch.empty_like(parameter, memory_format=layout, requires_grad=False).copy_(saved[name])
-            optimizer.state[parameter]["momentum_buffer"] = buffer
-
-
 def update(parameters: Mapping[str, nn.Parameter], velocity: Mapping[str, Tensor], recipe: Recipe, lr: float) -> None:
     """The step of :func:`sgd`, in place, without what an optimizer does around it; by parameter name.
 

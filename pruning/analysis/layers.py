@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
+from pruning.masks import check_fits
 from pruning.names import unknown
 from pruning.scores.prunable import weight_parameters
 
@@ -23,9 +23,5 @@ def fitted(net: nn.Module, mask: Mapping[str, Tensor]) -> dict[str, nn.Parameter
     for name, keep in mask.items():
         if name not in weights:
             raise unknown("weight of a convolution or linear layer", name, weights)
-        if keep.dtype != torch.bool or keep.shape != weights[name].shape:
-            raise ValueError(
-                f"the mask of {name} must be a bool tensor of shape {list(weights[name].shape)}, "
-                f"not {keep.dtype} {list(keep.shape)}"
-            )
+        check_fits(name, keep, weights[name].shape)
     return weights

@@ -30,11 +30,6 @@ class Reach:
     level: int
     except_at: tuple[int, ...] = ()
 
-    @property
-    def percent(self) -> float:
-        """The sparsity of that level in percent."""
-        return 100 * float(level_amount(self.level)) if self.level else 0.0
-
 
 @dataclass(frozen=True)
 class Ranges:
@@ -45,49 +40,40 @@ class Ranges:
     """
 
     network: Network
-    tolerance: float
-    dense: float | None  # mean accuracy of the unpruned network, percent
     trivial: Reach | None
     matching: Reach | None
 
 
-def ranges(evidence: Evidence, network: Network, tolerance: float = TOLERANCE) -> Ranges:
-    """The ranges of ``network`` on the levels that its grid has; ``tolerance`` is in points of accuracy."""
-    dense = list(evidence.accuracy(base(network, 0)).values())
-    return Ranges(
-        network,
-        tolerance,
-        fmean(dense) if dense else None,
-        reach(evidence, network, RANDOM, tolerance),
-        reach(evidence, network, AFTER, tolerance),
-    )
+def ranges(evidence: Evidence, network: Network) -> Ranges:
+    """The ranges of ``network`` on the levels that its grid has."""
+    return Ranges(network, reach(evidence, network, RANDOM), reach(evidence, network, AFTER))
 
 
-def reach(evidence: Evidence, network: Network, method: Method, tolerance: float = TOLERANCE) -> Reach | None:
+def reach(evidence: Evidence, network: Network, method: Method) -> Reach | None:
     """How far ``method`` keeps full accuracy; None where levels without a run, or the dense runs, leave it open.
 
     A level at which a run diverged is not one of full accuracy, whatever the other runs reach.
     """
-    if any(open_cells(evidence, network, method, tolerance)):
+    if any(open_cells(evidence, network, method)):
         return None
-    found = _full(evidence, network, method, tolerance)
+    found = _full(evidence, network, method)
     highest = _highest(found)
     return Reach(highest, tuple(level for level, full in found.items() if full is False and level < highest))
 
 
-def open_cells(evidence: Evidence, network: Network, method: Method, tolerance: float = TOLERANCE) -> Iterator[Cell]:
+def open_cells(evidence: Evidence, network: Network, method: Method) -> Iterator[Cell]:
     """The cells without a run that leave open how far ``method`` keeps full accuracy, without seed."""
     if not evidence.accuracy(base(network, 0)):
         yield base(network, 0)
-    found = _full(evidence, network, method, tolerance)
+    found = _full(evidence, network, method)
     for level in (level for level, full in found.items() if full is None and level > _highest(found)):
         yield method.cell(network, level_amount(level), 0)
 
 
-def _full(evidence: Evidence, network: Network, method: Method, tolerance: float) -> dict[int, bool | None]:
+def _full(evidence: Evidence, network: Network, method: Method) -> dict[int, bool | None]:
     """By level whether accuracy is full, None where there is no run; full at none as long as there is no dense run."""
     dense = list(evidence.accuracy(base(network, 0)).values())
-    least = fmean(dense) - tolerance - _EXACT if dense else inf
+    least = fmean(dense) - TOLERANCE - _EXACT if dense else inf
     found: dict[int, bool | None] = {}
     for level in sorted(network.levels):
         cell = method.cell(network, level_amount(level), 0)

@@ -1,4 +1,4 @@
-"""One epoch at a time: against a loop written out, and a run that stops and goes on."""
+"""One epoch at a time, against a loop written out."""
 
 import pytest
 import torch
@@ -176,53 +176,6 @@ def placed() -> nn.Module:
     return training.place(net, "cpu")
 
 
-def resumed(first: nn.Module, again: nn.Module, split: Split) -> tuple[list[Tensor], list[Tensor]]:
-    """Two epochs straight, and the second once more from what is stored after the first."""
-    optimizer = training.sgd(first, RECIPE)
-    assert training.velocity(first, optimizer) == {}
-    training.train_epoch(first, optimizer, split, RECIPE, lr=0.1, seed=0, epoch=0)
-    stored = {name: tensor.detach().clone().contiguous() for name, tensor in first.state_dict().items()}
-    speed = {name: tensor.clone().contiguous() for name, tensor in training.velocity(first, optimizer).items()}
-    assert list(speed) == [name for name, _ in first.named_parameters()]
-    training.train_epoch(first, optimizer, split, RECIPE, lr=0.1, seed=0, epoch=1)
-
-    again.load_state_dict(stored)
-    other = training.sgd(again, RECIPE)
-    training.restore_velocity(again, other, speed)
-    training.train_epoch(again, other, split, RECIPE, lr=0.1, seed=0, epoch=1)
-    finals = [
-        state(net) + [training.velocity(net, o)[name] for name, _ in net.named_parameters()]
-        for net, o in ((first, optimizer), (again, other))
-    ]
-    return finals[0], finals[1]
-
-
-@pytest.mark.parametrize("name", [*MODELS, "placed"])
-def test_a_run_that_stops_goes_on_to_the_bit(name: str) -> None:
-    make = placed if name == "placed" else lambda: network(name)
-    straight, stopped = resumed(make(), make(), random_split())
-    assert equal(straight, stopped)
-
-
-def test_velocity_matters_and_is_copied() -> None:
-    net, split = network(), random_split()
-    optimizer = training.sgd(net, RECIPE)
-    training.train_epoch(net, optimizer, split, RECIPE, lr=0.1, seed=0, epoch=0)
-    stored, speed = {k: v.clone() for k, v in net.state_dict().items()}, training.velocity(net, optimizer)
-    results = []
-    for given in (speed, {}):
-        again = network()
-        again.load_state_dict(stored)
-        other = training.sgd(again, RECIPE)
-        training.restore_velocity(again, other, given)
-        assert training.velocity(again, other).keys() == given.keys()
-        training.train_epoch(again, other, split, RECIPE, lr=0.1, seed=0, epoch=1)
-        results.append(state(again))
-    assert not equal(*results)
-    kept = {name: tensor.clone() for name, tensor in speed.items()}
-    assert all(torch.equal(training.velocity(net, optimizer)[name], tensor) for name, tensor in kept.items())
-
-
 def channels_last(net: nn.Module) -> set[bool]:
     return {
         m.weight.is_contiguous(memory_format=torch.channels_last)
@@ -271,20 +224,3 @@ def test_bf16_gives_float_logits_near_those_of_fp32() -> None:
     assert half.dtype == torch.float32
     assert not torch.equal(full, half)
     assert torch.allclose(full, half, atol=0.05)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
-@pytest.mark.parametrize("name", MODELS)
-def test_a_run_on_a_gpu_that_stops_goes_on_to_the_bit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
-    torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.benchmark = False
-    try:
-        nets = [training.place(models.build(name, width="0.25", seed=0), "cuda") for _ in range(2)]
-        straight, stopped = resumed(nets[0], nets[1], random_split(100, 16).to("cuda"))
-    finally:
-        torch.use_deterministic_algorithms(before[0])
-        torch.backends.cudnn.benchmark = before[1]
-    assert equal(straight, stopped)
