@@ -16,7 +16,7 @@ _SHOWN = {
     "neurons": "Percent of the neurons of which at least so many percent of the incoming weights are pruned.",
     "layers": "Percent of the weights of each layer that is pruned, layers in forward order.",
     "paths": "Weights on a path from an input to a logit: those of the mask shuffled within layers over those of the "
-    "unmodified one.",
+    "unmodified one; at the grey line, 1, they are as many.",
 }
 _LISTED = 8
 """Curves beyond which they are counted and not named."""

@@ -10,7 +10,7 @@ from reports.weights import claims, figures, overview, tables, words
 from reports.weights.captions import caption, lacking
 from reports.weights.charts import drawing
 from reports.weights.evidence import Evidence
-from reports.weights.series import Drawing
+from reports.weights.series import ACCURACY, Drawing
 
 TITLES = {
     SUITE: "Pruning at initialisation",
@@ -60,18 +60,38 @@ def pages(evidence: Evidence, link: Linker) -> dict[str, str]:
 def _figures(evidence: Evidence) -> str:
     """The page of figures; one without data is a line at its end."""
     profile, found = evidence.profile, drawings(evidence)
-    parts = ["# Pruning at initialisation: figures", *words.standing(profile), _KEY]
-    parts += [_figure(drawn, profile) for drawn in found if not drawn.empty]
+    there = [drawn for drawn in found if not drawn.empty]
     lines = [f"- {line}" for line in _not_drawn([drawn for drawn in found if drawn.empty], profile)]
-    return "\n\n".join([*parts, "## Not drawn", "\n".join(lines)]) + "\n"
+    parts = (
+        "# Pruning at initialisation: figures",
+        *words.standing(profile),
+        _key(there),
+        *(_figure(drawn, profile) for drawn in there),
+        "## Not drawn",
+        "\n".join(lines),
+    )
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-_KEY = (
-    "Lines are means over seeds, bands one sample standard deviation, where there are two seeds; the grey line is the "
-    "unpruned network. A marker is hollow where a point has fewer seeds than the profile, and a line is broken where "
-    "it has none. Axes of accuracies are cut so that half of every curve, those of inverted scores and of networks "
-    "that begin at variance 1 aside, and the best method at every place stay on them; a wedge at the foot of a chart "
-    "stands for a mean that lies below. All of them are in the data beside each figure."
+def _key(drawn: Sequence[Drawing]) -> str:
+    """How the figures that are drawn are to be read; empty where there are none."""
+    axes = {each.figure.axis for each in drawn}
+    dense = any(chart.dense is not None and not chart.empty for each in drawn for chart in each.charts)
+    sentences = (
+        "Lines are means over seeds, bands one sample standard deviation, where there are two seeds.",
+        "A marker is hollow where a point has fewer seeds than the profile.",
+        "A line is broken where a point has none." if axes & {*ACCURACY, "paths"} else "",
+        "In charts of accuracies the level grey line is the unpruned network." if dense else "",
+        _CUT if axes & {*ACCURACY} else "",
+        "All means are in the data beside each figure.",
+    )
+    return " ".join(sentence for sentence in sentences if sentence) if drawn else ""
+
+
+_CUT = (
+    "Axes of accuracies are cut so that half of every curve, those of inverted scores and of networks that begin at "
+    "variance 1 aside, and the best method at every place stay on them; a wedge at the foot of a chart stands for a "
+    "mean that lies below."
 )
 
 

@@ -9,7 +9,7 @@ from reports.pages import render
 from reports.weights import overview, pages, words
 from results.registry import Registry
 
-from .weights_records import LENET, RESNET, base, evidence, figure, full, pruned, record
+from .weights_records import LENET, RESNET, base, evidence, facts, figure, full, pruned, record
 
 OWN = ("missing_the_mark", "missing_the_mark_figures")
 
@@ -167,6 +167,28 @@ def test_the_page_of_figures_names_those_that_are_not_drawn(rendered):
     masks = (rendered("masks") / "missing_the_mark_figures.md").read_text()
     assert "- Figures 3, 4: profile masks runs none of it." in masks
     assert "- Figures K.1, K.3: profile masks does not have LeNet-300-100 on MNIST." in masks
+
+
+def test_the_key_speaks_of_what_is_drawn(monkeypatch):
+    monkeypatch.setattr(pages, "FIGURES", tuple(figure(name) for name in ("3", "15", "16")))
+    cell, mask = pruned(RESNET, suite.SNIP, 6), facts()
+    shuffled = pruned(RESNET, suite.ablated(suite.SNIP, "shuffle")[0], 6)
+    layers = record(cell, None, profile="masks", mask=mask, layers=[("stem.weight", 1, 2)])
+    paths = record(shuffled, None, profile="masks", mask=mask)
+
+    def key(*records, profile):
+        return pages._figures(evidence(*records, profile=profile)).partition("\n## ")[0]
+
+    assert "Lines are means" not in key(profile="masks")
+    assert "hollow" in key(layers, profile="masks")
+    assert "broken" not in key(layers, profile="masks")
+    assert "broken" in key(layers, paths, profile="masks")
+    assert "accuracies" not in key(layers, paths, profile="masks")
+    assert "grey line" not in key(layers, paths, profile="masks")
+    pruned_alone = key(record(cell), profile="paper")
+    assert "Axes of accuracies are cut" in pruned_alone
+    assert "grey line" not in pruned_alone
+    assert "the level grey line is the unpruned network" in key(record(cell), record(base(RESNET)), profile="paper")
 
 
 def test_pages_say_what_their_numbers_are_not(rendered):

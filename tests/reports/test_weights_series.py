@@ -200,6 +200,7 @@ def test_places_that_a_profile_does_not_run_are_counted():
     masks = evidence(*full("masks"), profile="masks")
     text = caption(drawing(figure("16"), masks), masks.profile)
     assert "ResNet-20 on CIFAR-10: not run in profile masks: 16 of 18 places of every curve." in text
+    assert "the mask shuffled within layers over those of the unmodified one; at the grey line, 1, they are as" in text
     assert "masks at initialisation, of 2,000 training images where a score takes any" in text
     demo = evidence(profile="demo")
     assert "not run in profile demo: Iterative SNIP (1 of 2 places)" in caption(
