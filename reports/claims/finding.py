@@ -149,13 +149,17 @@ def _share(made: int, shown: int, contrary: int, chance: int) -> str:
 
 
 def _range(made: Sequence[Comparison]) -> str:
+    """From the lowest to the highest; of more than two also the mean, which rounding must not make one of the ends."""
     values = [each.estimate.value if each.plain is None else each.plain for each in made]
     if not values:
         return ""
     digits = made[0].digits
-    if len(values) == 1:
-        return f"{values[0]:+.{digits}f}"
-    return f"{min(values):+.{digits}f} to {max(values):+.{digits}f}, mean {fmean(values):+.{digits}f}"
+    low, high, mean = (f"{value:+.{digits}f}" for value in (min(values), max(values), fmean(values)))
+    if len(values) < 3:
+        return " to ".join((low, high)[: len(values)])
+    if mean in (low, high) and min(values) < max(values):
+        mean = f"{fmean(values):+.{digits + 1}f}"
+    return f"{low} to {high}, mean {mean}"
 
 
 _ALONE = (

@@ -90,7 +90,9 @@ def _places(drawn: Drawing) -> str:
     if drawn.figure.axis not in ("iteration", "neurons", "layers"):
         return ""
     found = (f"{words.model(network)} with {_percent(drawn, network):.1f} %" for network in drawn.networks)
-    return f"{', '.join(found)} of its weights pruned."
+    instead = any(map(words.stands_in, drawn.networks))
+    why = ", which stands in for its highest matching sparsity, as the paper names none" if instead else ""
+    return f"{', '.join(found)} of its weights pruned{why}."
 
 
 def _percent(drawn: Drawing, network: Network) -> float:

@@ -112,7 +112,9 @@ _RANGES = (
     f"Full accuracy is a mean over seeds at most {TOLERANCE} points below that of the unpruned network; the paper does "
     "not say what it takes for full, and this is half of the smallest difference between methods that it speaks of. "
     "Trivial sparsities are those at which random pruning at initialisation keeps full accuracy, matching ones those "
-    "at which magnitude pruning after training does. Beyond, a sparsity is extreme (section 3)."
+    "at which magnitude pruning after training does. Beyond, a sparsity is extreme (section 3). *Up to* is the highest "
+    "of the levels that are run. Figures of one sparsity are drawn at the highest matching one that the paper names, "
+    "or at one that stands in where it names none, whatever stands here."
 )
 
 

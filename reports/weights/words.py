@@ -40,6 +40,14 @@ def model(network: Network) -> str:
     return MODELS.get(network.model, network.model)
 
 
+def stands_in(network: Network) -> bool:
+    """Whether its highest matching level stands in for one that the paper does not name."""
+    return network.model in _UNNAMED and network.matching is not None
+
+
+_UNNAMED = ("lenet300_100", "resnet18_modified")
+
+
 def title(network: Network) -> str:
     """``ResNet-20 on CIFAR-10``."""
     return f"{model(network)} on {DATASETS.get(network.dataset, network.dataset)}"

@@ -138,6 +138,7 @@ def test_the_overview_says_where_the_ranges_end():
     text = overview.page(evidence(*records), nowhere, {})
     assert "| LeNet-300-100 on MNIST | 59.0 %, though not at 36.0 % | 98.2 %, the highest |" in text
     assert "at most 0.2 points below" in text
+    assert "*Up to* is the highest of the levels that are run. Figures of one sparsity are drawn" in text
     low = [record(base(LENET), 99.0), *records[1:]]
     assert "| none: not even 36.0 % | none: not even 36.0 % |" in overview.page(evidence(*low), nowhere, {})
 

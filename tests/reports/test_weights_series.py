@@ -177,6 +177,19 @@ def test_the_caption_groups_what_is_absent():
     )
 
 
+def test_a_level_that_stands_in_for_one_the_paper_does_not_name_is_said_to():
+    def of(name, network):
+        found = evidence(record(base(network)))
+        return caption(drawing(figure(name), found), found.profile)
+
+    for name in ("K.3", "K.8"):
+        text = of(name, LENET)
+        assert "LeNet-300-100 with 91.4 % of its weights pruned, which stands in for its highest matching" in text
+        assert "sparsity, as the paper names none." in text
+    assert "Modified ResNet-18 with 96.5 % of its weights pruned, which stands in" in of("L.3", suite.MODIFIED)
+    assert "ResNet-20 with 73.8 % of its weights pruned. " in of("5", RESNET)
+
+
 def test_a_caption_of_everything_lacks_nothing():
     found = evidence(*full("paper", lambda cell: cell.model == "lenet300_100"))
     text = caption(drawing(figure("K.2"), found), found.profile)

@@ -65,9 +65,7 @@ def notes(evidence: Evidence, left_out: int) -> Iterator[str]:
 def networks(evidence: Evidence) -> Iterator[str]:
     """Networks whose highest matching sparsity the paper does not name, and those on other data than the paper's."""
     yield from other_data(evidence)
-    unnamed = ("lenet300_100", "resnet18_modified")
-    here = [each for each in words.networks(evidence.profile) if each.model in unnamed and each.matching is not None]
-    if here:
+    if here := [network for network in words.networks(evidence.profile) if words.stands_in(network)]:
         said = ", ".join(f"{words.model(network)} {percent(highest(network))}" for network in here)
         yield f"Highest matching sparsities that stand in for such as the paper does not name: {said}."
 
