@@ -72,7 +72,11 @@ RUNNING = (
     Option(name="device", metavar="auto|cpu|cuda", help="auto (default) takes cuda where torch has it"),
     Option(name="rerun", kind="flag", help="run cells again that have a final record, anew from the first stage"),
     Option(name="require-run", kind="flag", help="fail if no cell ran or was cached (on in demo and nightly)"),
-    Option(name="cell-timeout", metavar="SECONDS", help="stop a cell at the first epoch end so many seconds later by the clock"),
+    Option(
+        name="cell-timeout",
+        metavar="SECONDS",
+        help="stop a cell at the first epoch end so many seconds later, by the clock",
+    ),
     Option(name="budget", metavar="25m", help="run missing cells for so long, those that tell most first (s, m, h)"),
     Option(name="bundle", metavar="FILE", help="write the records of this run to one file for `results import`"),
     Option(
