@@ -24,7 +24,7 @@ _LISTED = 8
 
 def caption(drawn: Drawing, profile: Profile) -> str:
     """What is drawn, over how many seeds, by which protocol, and what is absent, in a few sentences."""
-    parts = [_SHOWN[drawn.figure.axis], _places(drawn), _seeds(drawn), *_protocols(drawn, profile)]
+    parts = [_SHOWN[drawn.figure.axis], _places(drawn), _own(drawn), _seeds(drawn), *_protocols(drawn, profile)]
     return " ".join(part for part in (*parts, lacking(drawn, profile)) if part)
 
 
@@ -49,7 +49,7 @@ def _curves(chart: Chart) -> list[tuple[str, Sequence[Run]]]:
     """Names and runs of the curves; a panel of which all runs are in one state is named as a whole."""
     if chart.title and len({run.state for run in chart.runs}) == 1:
         return [(chart.title, chart.runs)]
-    return [(curve.label.replace(", ", " "), curve.runs) for curve in chart.curves]
+    return [(curve.label.replace(", ", " "), curve.runs) for curve in chart.curves if curve.runs]
 
 
 def _unplanned(curves: Sequence[tuple[str, Sequence[Run]]], profile: Profile) -> str:
@@ -98,6 +98,14 @@ def _places(drawn: Drawing) -> str:
 def _percent(drawn: Drawing, network: Network) -> float:
     _, cell = next(drawn.figure.series(drawn.figure.panels[0].methods[0], network, 0))
     return 100 * float(cell.amount or 0)
+
+
+def _own(drawn: Drawing) -> str:
+    """Which curves are of scores of the user's own."""
+    printed = {method for panel in drawn.figure.panels for method in panel.methods}
+    curves = (curve for chart in drawn.charts for curve in chart.curves)
+    names = dict.fromkeys(curve.label for curve in curves if curve.runs and curve.method not in printed)
+    return f"Not in the paper: {', '.join(names)}." if names else ""
 
 
 def _seeds(drawn: Drawing) -> str:

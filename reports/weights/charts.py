@@ -13,7 +13,7 @@ from reports.weights.series import ACCURACY, Chart, Curve, Drawing, Run, point
 def drawing(figure: Figure, evidence: Evidence) -> Drawing | None:
     """What there is of ``figure`` in a profile; None where the profile has none of its networks."""
     found = tuple(_networks(figure, evidence))
-    charts = tuple(_chart(figure, panel, network, evidence) for panel in _panels(figure) for network in found)
+    charts = tuple(_chart(figure, panel, network, evidence) for panel in _panels(figure, evidence) for network in found)
     return Drawing(figure, charts, len(evidence.profile.seeds)) if charts else None
 
 
@@ -23,11 +23,14 @@ def _networks(figure: Figure, evidence: Evidence) -> Iterator[Network]:
     yield from dict.fromkeys(network for network in found if network is not None)
 
 
-def _panels(figure: Figure) -> tuple[Panel, ...]:
+def _panels(figure: Figure, evidence: Evidence) -> tuple[Panel, ...]:
     """The panels as they are drawn: of paths the paper shows all methods in one, the shuffled over the unmodified mask.
 
-    A method that prunes at the iteration on the axis does not do so at initialisation, as its label says.
+    A method that prunes at the iteration on the axis does not do so at initialisation, as its label says. Scores of the
+    user's own stand beside the early methods.
     """
+    if figure.name in _WITH_OWN:
+        return tuple(replace(panel, methods=(*panel.methods, *evidence.own_methods)) for panel in figure.panels)
     if figure.axis == "paths":
         methods = (replace(panel.methods[0], label=panel.title) for panel in figure.panels)
         return (Panel(title="", methods=tuple(methods)),)
@@ -40,6 +43,10 @@ def _panels(figure: Figure) -> tuple[Panel, ...]:
         )
         for panel in figure.panels
     )
+
+
+_WITH_OWN = ("3", "K.1", "L.1")
+"""Figures of the accuracies of early methods, by network."""
 
 
 def _anywhere(label: str) -> str:
@@ -71,6 +78,8 @@ def _curve(figure: Figure, method: Method, network: Network, evidence: Evidence)
     points = (point(x, numbers) for x, numbers in values.items())
     there = _masked if figure.axis in ("neurons", "layers") else _connected if figure.axis == "paths" else _trained
     runs = tuple(run for x, cell in cells for run in _runs(x, cell, evidence, there))
+    if method in evidence.own_methods:  # no profile runs it by itself
+        runs = tuple(run for run in runs if run.state != "not run")
     return Curve(method.label, method, tuple(found for found in points if found is not None), runs)
 
 

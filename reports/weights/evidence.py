@@ -8,8 +8,8 @@ from typing import Literal
 from bench.cell import Cell
 from bench.profiles import Profile
 from bench.protocol import Protocol
-from bench.suites.missing_the_mark import SUITE
-from bench.versions import is_current
+from bench.suites.missing_the_mark import SUITE, Method
+from bench.versions import is_current, is_own
 from results.record import Layer, MaskFacts, Record
 from results.registry import counts_over
 
@@ -63,6 +63,12 @@ class Evidence:
     def diverged(self, cell: Cell) -> int:
         """Runs of ``cell`` whose loss ceased to be finite."""
         return sum(record.status == "diverged" for record in self.seeds(cell).values())
+
+    @cached_property
+    def own_methods(self) -> tuple[Method, ...]:
+        """Scores of the user's own that have records, by name; each prunes at initialisation, in one go."""
+        names = sorted({cell.score for cell in self.records if is_own(cell)})
+        return tuple(Method(label=name, score=name) for name in names)
 
     def cells(self) -> Iterator[Cell]:
         """Every cell that the profile runs of this suite."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from bench.cell import Cell, level_amount
 from bench.profiles import Profile
-from bench.suites.missing_the_mark import AFTER, EARLY, ITERATIVE_SNIP, LTR, RANDOM, SUITE, Network, base
-from reports.markdown import grid, number
+from bench.suites.missing_the_mark import AFTER, EARLY, ITERATIVE_SNIP, LTR, RANDOM, SUITE, Method, Network, base
+from reports.markdown import BREAK, grid, number
 from reports.views import Sample
 from reports.weights import words
 from reports.weights.claims.facts import Facts, clean, percent
@@ -38,11 +38,15 @@ def _accuracies(evidence: Evidence, network: Network) -> str:
     head = [f"{words.title(network)}: percent pruned", "0", *(percent(level) for level in network.levels)]
     dense = _said(evidence, base(network, 0))
     rows = [
-        [method.label, dense, *(_said(evidence, method.cell(network, level_amount(k), 0)) for k in network.levels)]
-        for method in _METHODS
+        [_label(method), dense, *(_said(evidence, method.cell(network, level_amount(k), 0)) for k in network.levels)]
+        for method in (*_METHODS, *evidence.own_methods)
         if any(evidence.seeds(method.cell(network, level_amount(k), 0)) for k in network.levels)
     ]
     return grid(head, rows or [["unpruned", dense, *[""] * len(network.levels)]])
+
+
+def _label(method: Method) -> str:
+    return method.label if method in _METHODS else f"{method.label}{BREAK}*not in the paper*"
 
 
 def _any(evidence: Evidence, network: Network) -> bool:

@@ -64,6 +64,10 @@ ABLATIONS = {
 """Of one method beside its unmodified self."""
 
 
+OWN = (Style("#000000", "*"), Style("#E7298A", "p"), Style("#66A61E", "d"), Style("#999933", "H"))
+"""Of scores of the user's own, as they come; a fifth looks like the first."""
+
+
 def style(method: Method, among: tuple[Method, ...]) -> Style:
     """How ``method`` is drawn in a panel of the methods ``among``.
 
@@ -71,6 +75,8 @@ def style(method: Method, among: tuple[Method, ...]) -> Style:
     for the method and has its colour.
     """
     own = _unmodified(method)
+    if own not in METHODS:
+        return OWN[[each for each in among if each not in METHODS].index(method) % len(OWN)]
     if _of_one(among) or (method.ablation != "none" and own in among):
         return ABLATIONS[method.ablation]
     return METHODS[own]

@@ -14,7 +14,7 @@ from reports.weights.layout import layout
 from reports.weights.series import Chart, Curve, Drawing, Point
 from reports.weights.styles import ABLATIONS, METHODS, label, style
 
-from .weights_records import LENET, RESNET, base, evidence, figure, full, pruned, record
+from .weights_records import LENET, RESNET, base, evidence, figure, full, own, pruned, record
 
 PAPER = get("paper")
 
@@ -207,6 +207,15 @@ def test_no_two_curves_of_a_chart_look_alike(spec):
         looks = [style(method, panel.methods) for method in panel.methods]
         assert len({look.colour for look in looks}) == len(looks)
         assert len({(look.marker, look.line) for look in looks}) == len(looks)
+
+
+def test_scores_of_ones_own_have_looks_of_their_own():
+    mine = [own(pruned(LENET, suite.RANDOM, 4), f"mine_{number}") for number in range(4)]
+    found = drawn("K.1", *mine, *(record(pruned(LENET, method, 4)) for method in figure("3").panels[0].methods))
+    (chart,) = found.charts
+    looks = [style(curve.method, chart.methods) for curve in chart.curves]
+    assert len({look.colour for look in looks}) == len({look.marker for look in looks}) == 10
+    assert labels(draw(found, PAPER))[-4:] == [f"mine_{number}" for number in range(4)]
 
 
 def test_the_picture_says_what_it_is_not():

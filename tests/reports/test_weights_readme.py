@@ -3,7 +3,7 @@ from bench.suites import missing_the_mark as suite
 from reports.readme import block
 from results.record import MaskFacts
 
-from .weights_records import record
+from .weights_records import own, record
 
 
 def test_accuracies_by_method_and_sparsity(registry):
@@ -19,6 +19,13 @@ def test_accuracies_by_method_and_sparsity(registry):
     assert row.startswith("| SNIP | 98.20 ± 0.00 (2) | missing | 98.05 ± 0.07 (2) | missing |")
     assert not any(line.startswith("| GraSP") for line in lines), "nothing of it was run"
     assert "`python -m bench run --profile paper --suite missing_the_mark --missing` runs them." in lines[-1]
+
+
+def test_a_score_of_ones_own_has_a_row(registry):
+    registry.put(record(suite.base(suite.LENET, 0), 98.2))
+    registry.put(own(suite.RANDOM.cell(suite.LENET, level_amount(4), 0), "mine", 97.5))
+    (row,) = (line for line in block(registry).splitlines() if line.startswith("| mine"))
+    assert row.startswith("| mine<br>*not in the paper* | 98.20 (1) | missing | 97.50 (1) | missing |")
 
 
 def test_masks_without_training_show_neurons_beside_the_paper(registry):

@@ -8,7 +8,7 @@ from reports.weights.captions import absent, caption
 from reports.weights.charts import drawing
 from reports.weights.series import Point, Run, to_csv
 
-from .weights_records import LENET, RESNET, base, evidence, facts, figure, full, pruned, record
+from .weights_records import LENET, RESNET, base, evidence, facts, figure, full, own, pruned, record
 
 K1 = figure("K.1")
 
@@ -61,6 +61,23 @@ def test_networks_of_a_profile_are_found_by_their_model():
     assert drawing(figure("3"), evidence(profile="demo")) is None
     assert len(drawing(figure("3"), evidence(profile="paper")).networks) == 4
     assert [network.model for network in drawing(figure("3"), evidence(profile="mini")).networks] == ["resnet20"]
+
+
+def test_scores_of_ones_own_stand_beside_the_early_methods():
+    mine = [own(pruned(LENET, suite.RANDOM, 4, seed), "mine", 80.0 + seed) for seed in (0, 1)]
+    found = evidence(*mine, own(pruned(RESNET, suite.RANDOM, 6), "other"), record(pruned(LENET, suite.SNIP, 4)))
+    drawn = drawing(K1, found)
+    (chart,) = drawn.charts
+    assert [curve.label for curve in chart.curves[-2:]] == ["mine", "other"]
+    assert curve_of(chart, "mine").points == (Point(pytest.approx(59.04), 80.5, pytest.approx(0.5**0.5), 2),)
+    assert curve_of(chart, "mine").gaps == frozenset()
+    assert curve_of(chart, "other").points == ()
+    assert "mine" in to_csv(drawn)
+    text = caption(drawn, found.profile)
+    assert "Not in the paper: mine." in text
+    assert "not run" not in text
+    assert [curve.label for curve in drawing(figure("K.4"), found).charts[0].curves][-1] == "Lottery-ticket rewinding"
+    assert "Not in the paper" not in caption(drawing(figure("K.4"), found), found.profile)
 
 
 def test_iterations_are_places_and_the_learning_rate_drops_are_those_of_the_protocol():

@@ -73,6 +73,13 @@ def record(
     return msgspec.structs.replace(made, **changes)
 
 
+def own(cell: Cell, name: str, accuracy: float | None = 90.0, **changes: object) -> Record:
+    """The record of ``cell`` pruned by a score of the user's own."""
+    made = record(cell, accuracy, **changes)  # type: ignore[arg-type]
+    mine = {"cell": replace(cell, score=name).to_dict(), "versions": {**made.versions, "score": f"own:{name}@12345678"}}
+    return msgspec.structs.replace(made, **mine)
+
+
 def facts(effective: int = 100, curve: Iterable[float] = (1.0, 0.5, 0.25)) -> MaskFacts:
     """What a mask does; its curve of neurons at 0, 50 and 100 percent."""
     return MaskFacts(neurons_pruned=1, neurons_total=4, neuron_curve=list(curve), effective_weights=effective)
@@ -139,4 +146,4 @@ def _names(cell: Cell) -> tuple[str, ...]:
     return ("stem.weight", *blocks, "blocks.3.shortcut.0.weight", "blocks.6.shortcut.0.weight", "output.weight")
 
 
-__all__ = ["LENET", "RESNET", "base", "evidence", "facts", "figure", "full", "pruned", "record", "replace"]
+__all__ = ["LENET", "RESNET", "base", "evidence", "facts", "figure", "full", "own", "pruned", "record", "replace"]
