@@ -997,6 +997,17 @@ def test_an_unpruned_network_is_taken_to_vary_like_what_it_is_compared_with():
     assert other.comparisons[0].estimate.error == found.comparisons[0].estimate.error
 
 
+def test_a_score_of_ones_own_is_in_no_spread_of_the_papers_methods():
+    quiet = world(flat(97, grasp_invert=90), "lenet300_100")
+    method, runs = suite.Method(label="mine", score="mine"), {seed: run(90.0 + 0.3 * seed) for seed in range(3)}
+    mine = {method.cell(suite.LENET, level_amount(level), 0): runs for level in suite.LENET.levels}
+    alone, beside = (
+        check("mm_lenet_grasp_invert_hurts", replace(quiet, records=records))
+        for records in (quiet.records, quiet.records | mine)
+    )
+    assert alone.comparisons == beside.comparisons
+
+
 def test_a_network_that_is_not_there_is_named_and_the_others_are_judged():
     found = check("mm_methods_beat_random", world(flat(random=85, base=92), "vgg16"))
     assert found.outcome == HOLDS
