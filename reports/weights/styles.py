@@ -75,11 +75,11 @@ def style(method: Method, among: tuple[Method, ...]) -> Style:
     for the method and has its colour.
     """
     own = _unmodified(method)
-    if own not in METHODS:
-        return OWN[[each for each in among if each not in METHODS].index(method) % len(OWN)]
     if _of_one(among) or (method.ablation != "none" and own in among):
         return ABLATIONS[method.ablation]
-    return METHODS[own]
+    if own in METHODS:
+        return METHODS[own]
+    return OWN[[each for each in among if each not in METHODS].index(method) % len(OWN)]
 
 
 def label(method: Method, among: tuple[Method, ...]) -> str:

@@ -209,6 +209,17 @@ def test_no_two_curves_of_a_chart_look_alike(spec):
         assert len({(look.marker, look.line) for look in looks}) == len(looks)
 
 
+@pytest.mark.parametrize(
+    "spec", [figure for figure in suite.FIGURES if figure.ablations], ids=lambda figure: figure.name
+)
+def test_an_ablation_looks_alike_in_every_panel(spec):
+    """One legend serves all of them, whenever the panels' methods prune."""
+    for panel in spec.panels:
+        assert [style(method, panel.methods) for method in panel.methods] == [
+            ABLATIONS[method.ablation] for method in panel.methods
+        ]
+
+
 def test_scores_of_ones_own_have_looks_of_their_own():
     mine = [own(pruned(LENET, suite.RANDOM, 4), f"mine_{number}") for number in range(4)]
     found = drawn("K.1", *mine, *(record(pruned(LENET, method, 4)) for method in figure("3").panels[0].methods))
