@@ -283,7 +283,7 @@ def _kept_states(cell: Cell, protocol: Protocol) -> Iterator[tuple[Kept, int]]:
     for until in {END if cell.amount is None else cell.at, cell.rewind or 0}:
         for state in _dense_states(cell.model, cell.dataset, until, protocol):
             yield (*start, *state), trained
-    if cell.amount is not None and has_shared_mask(cell):
+    if has_shared_mask(cell):
         yield (*start, cell.at, cell.score, cell.rounds, cell.amount), weights + weights // 4  # a byte for each
 
 

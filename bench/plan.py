@@ -177,8 +177,8 @@ def _weights(cell: Cell, protocol: Protocol, images: int) -> list[Stage]:
 
 
 def has_shared_mask(cell: Cell) -> bool:
-    """Whether the mask of a cell that prunes weights is kept for others: where it takes long, and they may go on."""
-    cheap = cell.score in ("random", "magnitude") or is_own(cell)
+    """Whether a mask of weights is kept for others: where there is one, it takes long, and they may go on from it."""
+    cheap = cell.granularity != "weights" or cell.score in ("random", "magnitude") or is_own(cell)
     return not cheap and cell.ablation in ("none", *_AFTER_THE_MASK)
 
 

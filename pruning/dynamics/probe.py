@@ -115,7 +115,7 @@ def measure(
 
 def _beside(own: Numbers, others: Numbers | None) -> Numbers | None:
     """``others`` of the same names, type and device as ``own``."""
-    return None if others is None else {name: others[name].to(parameter) for name, parameter in own.items()}
+    return None if others is None else {name: number.to(own[name]) for name, number in others.items()}
 
 
 def _norms(model: nn.Module, own: Numbers, layers: Iterable[str]) -> dict[str, str]:
