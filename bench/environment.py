@@ -1,6 +1,5 @@
 """Where a cell ran: the facts of machine and code that a record keeps, and those that change bits."""
 
-import ctypes
 import hashlib
 import os
 import platform
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 
 import pruning
+from pruning import freed
 from results.record import Environment
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -68,27 +68,14 @@ def settle(precision: str = "fp32", device: str = "cpu") -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some releases advise against them
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    _keep_freed_memory()
+    freed.keep(_KEPT)
 
 
-def _keep_freed_memory() -> None:
-    """Tell glibc to hold on to freed memory instead of giving it back to the system after every operation.
+_KEPT = 1 << 26
+"""Bytes of the largest tensors whose memory is kept when they are freed: the activations of batches that train.
 
-    Activations of a few megabytes otherwise cost a page fault per 4 KiB each time they are made: ResNet-56 trains 1.35
-    times as fast on the CPU without (dense, batch 128). Much larger ones go back all the same, since what is freed
-    between them fits the next ones badly: snip of ResNet-50 on 128 × 128 takes 4.4 GiB so, and 6.5 where all up to 128
-    MiB is kept. No effect where the C library is another.
-    """
-    trim_threshold, mmap_threshold = -1, -3
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-    except OSError:
-        return
-    libc.mallopt(mmap_threshold, _LARGE)
-    libc.mallopt(trim_threshold, (1 << 31) - 1)
-
-
-_LARGE = 1 << 26  # bytes of what is given back
+ResNet-56 trains 1.35 times as fast on the CPU so (dense, batch 128).
+"""
 
 
 _DECIDING = ("environment", "experiment", "filter_pruning", "plan", "probing", "run_state", "trial", "weight_pruning")

@@ -4,10 +4,10 @@ import argparse
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
 import torch
-from tabulate import tabulate
 
 from bench import environment
 from bench.measured import peak_memory
@@ -53,20 +53,22 @@ def measured(asked: Asked) -> tuple[int, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure each score and number of images in a process of its own, and print a table; the exit status is 0."""
+    """Measure each score and number of images in a process of its own; print each row when it is there.
+
+    The exit status is 0. Raises BrokenProcessPool if the system stops such a process, as it does where memory is short.
+    """
     options = _parser().parse_args(arguments)
-    rows = []
+    print(f"{options.model} at {options.side} × {options.side}, float32, {torch.get_num_threads()} threads\n")
+    print("| score | images | peak GiB | of the first | seconds |\n|---|---|---|---|---|", flush=True)
     for score in options.score:
         peaks = []
         for images in options.images:
             asked = Asked(options.model, score, images, options.side, options.classes)
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                peak, seconds = pool.apply(measured, (asked,))
+            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+                peak, seconds = process.submit(measured, asked).result()
             peaks.append(peak)
-            rows.append([score, images, f"{peak / 2**30:.2f}", f"{peak / peaks[0]:.3f}", f"{seconds:.0f}"])
-    print(f"{options.model} at {options.side} × {options.side}, float32, {torch.get_num_threads()} threads")
-    headers = ["score", "images", "peak GiB", "of the first", "seconds"]
-    print(tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True))
+            row = [score, images, f"{peak / 2**30:.2f}", f"{peak / peaks[0]:.3f}", f"{seconds:.0f}"]
+            print("|", " | ".join(str(part) for part in row), "|", flush=True)
     return 0
 
 

@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from pruning.freed import given_back
 from pruning.scores import memory
 from pruning.scores.anew import computed_anew
-from pruning.scores.spill import saved_within
+from pruning.scores.spill import LEAST, saved_within
 from pruning.substitute import Substitute
 
 PIECE = 2**26
@@ -22,14 +23,15 @@ PIECE = 2**26
 def little_memory(modules: Sequence[nn.Module] | None) -> Iterator[None]:
     """Inside, ``modules`` are computed anew, saved tensors wait in files, and batch norm takes channels by and by.
 
-    Given None, nothing is other than outside. An eighth of ``memory.BUDGET`` is for saved tensors: what is being worked
-    on, and gradients that are on their way, take all of it.
+    Memory that is freed goes back to the system. An eighth of ``memory.BUDGET`` is for saved tensors: what is being
+    worked on, and gradients that are on their way, take all of it. Given None, nothing is other than outside.
     """
     if modules is None:
         yield
     else:
         # Around the modules as well, as torch.autograd.grad, in which they run again, puts such contexts aside.
         with (
+            given_back(LEAST),
             computed_anew(modules, around=partial(Substitute, _batch_norm)),
             saved_within(memory.BUDGET // 8),
             Substitute(_batch_norm),
