@@ -111,6 +111,11 @@ class Panel:
     absent: tuple[str, ...]  # "Magnitude s0 s1: missing", "Loss-pres. s2: diverged"
 
     @property
+    def empty(self) -> bool:
+        """Whether there is no curve."""
+        return not self.series
+
+    @property
     def pruned_after(self) -> tuple[int, ...]:
         """The epochs at whose end a round of pruning took place."""
         return tuple(sorted({p.epoch for series in self.series for p in series.points if p.round is not None}))
@@ -126,7 +131,7 @@ class FigureData:
     @property
     def empty(self) -> bool:
         """Whether no panel has a curve."""
-        return not any(panel.series for panel in self.panels)
+        return all(panel.empty for panel in self.panels)
 
 
 def figure_data(spec: FigureSpec, evidence: Evidence) -> FigureData:

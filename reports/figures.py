@@ -27,6 +27,8 @@ STYLE: dict[str, Any] = {
     "axes.spines.right": False,
     "svg.hashsalt": "pruning-bench",  # ids in the file would be random
 }
+_SAYS_WHY = 0.4
+"""The width of a panel without a curve, which says what it lacks, as a share of one with."""
 SPAN = 30
 """Points below the lowest final accuracy at which an axis is cut: the start of training would flatten the rest."""
 
@@ -64,7 +66,8 @@ def draw(data: FigureData, profile: Profile) -> "Figure":
 
     figure = Figure(figsize=(WIDTH if len(data.panels) > 1 else 0.66 * WIDTH, HEIGHT), layout="constrained")
     figure.get_layout_engine().set(wspace=0.06)  # type: ignore[union-attr, call-arg]
-    axes = figure.subplots(1, len(data.panels), squeeze=False)[0]
+    ratios = {"width_ratios": [_SAYS_WHY if panel.empty else 1 for panel in data.panels]}
+    axes = figure.subplots(1, len(data.panels), squeeze=False, gridspec_kw=ratios)[0]
     for axis, panel in zip(axes, data.panels, strict=True):
         _draw_panel(axis, panel)
     _legend(figure, data)

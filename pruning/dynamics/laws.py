@@ -12,10 +12,10 @@ from pruning.dynamics.calibration import recalibrated
 from pruning.dynamics.theory import GradientFlow, Invariance, Pair, Smooth, scale_invariance
 from pruning.scores import Batch
 
-STEPS = (1e-1, 1e-2, 1e-3, 1e-4)
-"""Of eq. 9, 12, 15 and 22: learning rates in units of :attr:`GradientFlow.time`."""
+STEPS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8)
+"""Of eq. 9, 12, 15 and 22: learning rates in units of :attr:`GradientFlow.time`; in the last no unit meets its kink."""
 
-PATHS = ((0.2, 3), (0.1, 6))
+PATHS = ((0.1, 6), (0.025, 24), (0.0125, 48))
 """Of eq. 7: such learning rates, and numbers of steps that take as long together."""
 
 LIMIT = 1e-30
@@ -44,7 +44,7 @@ def laws(model: nn.Module, batches: Sequence[Batch], *, temperature: float = 1.0
     """Every law on ``model`` as it is, and those of gradient flow on the same made :class:`Smooth`.
 
     The smooth network has the statistics of ``batches``; it is another function than the one that was trained. For
-    scale invariance, which takes batch norm, ``batches`` are one batch. Takes about 60 forward and backward passes in
+    scale invariance, which takes batch norm, ``batches`` are one batch. Takes about 200 forward and backward passes in
     double precision, so a few images will do: the laws hold for any sample.
 
     Raises:

@@ -2,9 +2,9 @@
 
 Theta are all parameters, theta_p those of a filter; g and H gradient and Hessian of the mean cross-entropy of
 logits / temperature over a sample. Everything is computed in double precision on a copy: as steps shrink, what is
-measured should come to be what is predicted. That takes a loss as smooth as the equations suppose: a step takes some
-units through the kink of ReLU or maximum, and what kinks add to the curvature, of which autograd's Hessian knows
-nothing, does not shrink with the step, until it is so small that no unit crosses its own. :class:`Smooth` has none.
+measured should come to be what is predicted. The equations suppose a smooth loss: a step takes some units through the
+kink of ReLU or maximum, and what kinks add to the curvature, of which autograd's Hessian knows nothing, does not shrink
+with the step, until it is so small that no unit crosses its own. :class:`Smooth` has none.
 """
 
 import copy
@@ -101,9 +101,8 @@ class GradientFlow:
 
     def norm_acceleration(self, rate: float) -> Pair:
         """How the change of ||Theta||^2 changes over two steps, per rate squared; 2 (||g||^2 + Theta . Hg) (eq. 12)."""
-        once = _moved(self._own, self._slope, rate)
-        twice = _moved(once, self._at(once)[1], rate)
-        measured = (_growth(once, twice) - _growth(self._own, once)) / rate**2
+        after = self._at(_moved(self._own, self._slope, rate))[1]
+        measured = _second_difference(self._own, self._slope, self._slope, after, rate)
         return Pair(self._acceleration[None], measured[None])
 
     def expected_norm_acceleration(self, rate: float) -> Pair:
@@ -114,11 +113,11 @@ class GradientFlow:
         """
         self._check_sizes()
         changes = []
-        for slope in self._slopes:
-            once = _moved(self._own, slope, rate)
-            first = _growth(self._own, once)
-            seconds = [_growth(once, _moved(once, self._at(once, [batch])[1], rate)) for batch in self._batches]
-            changes += [(second - first) / rate**2 for second in seconds]
+        for first in self._slopes:
+            once = _moved(self._own, first, rate)
+            for batch, before in zip(self._batches, self._slopes, strict=True):
+                after = self._at(once, [batch])[1]
+                changes.append(_second_difference(self._own, first, before, after, rate))
         return Pair(self._acceleration[None], torch.stack(changes).mean()[None])
 
     def distance_bound(self, rate: float, steps: int) -> Iterator[Bound]:
@@ -274,6 +273,18 @@ def _moved(weights: Mapping[str, Tensor], slope: Mapping[str, Tensor], rate: flo
 def _growth(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> Tensor:
     """||after||^2 - ||before||^2, without the rounding of either."""
     return torch.stack([((after[name] - before[name]) * (after[name] + before[name])).sum() for name in before]).sum()
+
+
+def _second_difference(weights: Numbers, first: Numbers, before: Numbers, after: Numbers, rate: float) -> Tensor:
+    """That of ||Theta||^2 over a step along ``first`` and one along ``after``, per rate squared, for small rates, too.
+
+    ``before`` is the gradient, where the steps begin, of the batch that ``after`` is of. What is left out, from
+    exchanging ``first`` and ``before`` in terms of a single step, is no more in the sum over all pairs of batches.
+    Squared norms, or what they grow by, would differ by less than their rounding.
+    """
+    turned = {name: after[name] - before[name] for name in weights}
+    longer = _growth(before, after)
+    return longer + 2 * _dot(first, after) - 2 * _dot(weights, turned) / rate
 
 
 def _rows(of: Mapping[str, Tensor], names: Iterable[str]) -> list[Tensor]:

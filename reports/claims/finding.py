@@ -162,6 +162,19 @@ def _range(made: Sequence[Comparison]) -> str:
     return f"{low} to {high}, mean {mean}"
 
 
+_BEST_FIRST = (Outcome.HOLDS, Outcome.MIXED, Outcome.UNDECIDED, Outcome.FAILS)
+
+
+def in_a_reading(readings: Sequence[tuple[str, Finding]]) -> Finding:
+    """The outcome of a claim whose words can be read in several ways: the best of them, and what each comes to.
+
+    FAILS, then, only where it fails however it is read.
+    """
+    best = min((found.outcome for _, found in readings), key=_BEST_FIRST.index)
+    number = sum(found.outcome is Outcome.HOLDS for _, found in readings)
+    return _together(readings, best, f"in {number} of {len(readings)} readings")
+
+
 _ALONE = (
     (Outcome.HOLDS, ()),
     (Outcome.UNDECIDED, (Outcome.HOLDS,)),
@@ -178,11 +191,15 @@ def combined(parts: Sequence[tuple[str, Finding]]) -> Finding:
     for alone, others in _ALONE:
         if alone in outcomes and outcomes <= {alone, *others}:
             outcome = alone
+    return _together(parts, outcome, f"{holding} of {len(parts)} parts")
+
+
+def _together(parts: Sequence[tuple[str, Finding]], outcome: Outcome, share: str) -> Finding:
     said = [f"{name}: {found.outcome}{f' {found.share}' if found.share else ''}" for name, found in parts]
     measured = [f"{name}: {found.measured}" for name, found in parts if found.measured]
     return Finding(
         outcome=outcome,
-        share=f"{holding} of {len(parts)} parts ({'; '.join(said)})",
+        share=f"{share} ({'; '.join(said)})",
         measured="; ".join(measured),
         tested=tuple(each for _, found in parts for each in found.tested),
     )

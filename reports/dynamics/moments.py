@@ -12,7 +12,7 @@ from bench.cell import DYNAMICS
 from bench.profiles import TINY_PIXELS
 from bench.suites import gradient_flow as suite
 from reports.dynamics.panels import Drawing, Panel, line
-from reports.dynamics.reading import Of, moments, pearson
+from reports.dynamics.reading import Of, moments, pearson, spearman
 from reports.evidence import Evidence, Setting
 from reports.verdicts import Verdict
 from results import published
@@ -32,6 +32,9 @@ _READINGS = {
 
 PRODUCTS = "theta_g, theta_hg"
 """What is paired in a scatter."""
+
+_DISTANCE = 3
+"""Its place in the palette, in every figure."""
 
 _WEIGHTS = {"weights: theta_dtheta, loss": "correlation with |θ g|"}
 
@@ -133,7 +136,7 @@ def _correlations(evidence: Evidence, data: str, number: int, kind: str, pairs: 
             line(label, _by_epoch(records, pearson(name)), colour) for colour, (name, label) in enumerate(pairs.items())
         ]
         distance = _by_epoch(records, lambda moment: moment.distances.get(kind))
-        lines.append(line("mask distance", distance, len(pairs), dashed=True))
+        lines.append(line("mask distance (right)", distance, _DISTANCE, dashed=True, right=True))
         panels.append(
             Panel(
                 title=suite.PRINTED_NAMES[model],
@@ -147,7 +150,8 @@ def _correlations(evidence: Evidence, data: str, number: int, kind: str, pairs: 
         number=number,
         title=f"Change and loss preservation on {printed_name(data)}",
         x="epoch",
-        y="correlation; mask distance",
+        y="correlation",
+        right="mask distance",
         panels=tuple(panels),
         remarks=(
             f"Pearson's correlation of {change} with loss preservation over all {kind}, and distance between the masks "
@@ -171,7 +175,7 @@ def _gradients(evidence: Evidence, data: str) -> Drawing:
             for colour, name in enumerate(names)
             if name.startswith(within) and not name.endswith("shortcut")
         ]
-        panels.append(Panel(title=title, lines=tuple(lines), absent=_absent(evidence, model, data)))
+        panels.append(Panel(title=title, lines=tuple(lines), scale=model, absent=_absent(evidence, model, data)))
     return Drawing(
         number=21,
         title=f"Gradient norm by layer on {printed_name(data)}",
@@ -180,8 +184,8 @@ def _gradients(evidence: Evidence, data: str) -> Drawing:
         panels=tuple(panels),
         remarks=(
             "l2 norm of the gradient of each layer's weight, mean over seeds, dark for the first layers and light for "
-            "the last; of ResNet-56 second convolutions are dashed, shortcuts left out. Before training, batch norm "
-            "has the statistics of training images.",
+            "the last; of ResNet-56, whose panels have one scale, second convolutions are dashed, shortcuts left out. "
+            "Before training, batch norm has the statistics of training images.",
         ),
         gradual=True,
         dashes="second convolutions",
@@ -215,7 +219,8 @@ def _scatter(evidence: Evidence, arrays: Arrays, scatter: Scatter) -> Drawing:
         if moment.epoch in shown_epochs(evidence):
             of_seeds = [record.dynamics[place] for record in records.values()]
             panel = _points(place, moment, vectors, of_seeds, kind)
-            note = f"{panel.note}\n{paper(evidence, scatter.number, moment)}".strip()
+            printed = paper(evidence, scatter.number, moment).replace(", ", "\n")
+            note = f"{panel.note}\n{printed}".strip()
             panels.append(replace(panel, note=note))
     if not panels:
         absent = _absent(evidence, model, data)
@@ -231,8 +236,9 @@ def _scatter(evidence: Evidence, arrays: Arrays, scatter: Scatter) -> Drawing:
         panels=tuple(panels),
         remarks=(
             f"{y} over {x}, {shown} of seed {seed}." if dots else "",
-            f"Correlations, Pearson's, are over all {whole}: mean, standard deviation and number over seeds "
-            f"({', '.join(map(str, records)) or 'none'}). Before training once with batch norm's statistics as they "
+            f"Correlations, r Pearson's and ρ Spearman's, are over all {whole}, those outside, which can make r, among "
+            f"them: mean, standard deviation and number over seeds ({', '.join(map(str, records)) or 'none'}). "
+            "Before training once with batch norm's statistics as they "
             "are, 0 and 1, and once recalibrated, with those of images.",
             *(f"Not drawn: {text}." for text in _absent(evidence, model, data)),
         ),
@@ -266,8 +272,10 @@ def _points(
     place: int, moment: Moment, vectors: Mapping[str, npt.NDArray[np.float32]], seeds: Iterable[Moment], kind: str
 ) -> Panel:
     x, y = (vectors.get(f"{place}.{kind}.{name}") for name in ("theta_g", "theta_hg"))
-    found = over_seeds(pearson(f"{kind}: {PRODUCTS}"), seeds)
-    said = f"r = {found}" if found else ""
+    alike = list(seeds)
+    named = (("r", pearson), ("ρ", spearman))
+    both = [(sign, over_seeds(of(f"{kind}: {PRODUCTS}"), alike)) for sign, of in named]
+    said = "\n".join(f"{sign} = {found}" for sign, found in both if found)
     dots = tuple(zip(map(float, x), map(float, y), strict=True)) if x is not None and y is not None else ()
     return Panel(title=when(moment), dots=dots, note=said, absent=() if dots else ("no side file",))
 

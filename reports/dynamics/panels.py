@@ -19,12 +19,13 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """One curve; lines of one ``colour``, a place in the palette, differ by their dashes."""
+    """One curve, on the axis to the ``right`` or the left; ``colour`` is a place in the palette."""
 
     label: str
     points: tuple[Point, ...]
     colour: int = 0
     dashed: bool = False
+    right: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ class Panel:
     lines: tuple[Line, ...] = ()
     dots: tuple[tuple[float, float], ...] = ()
     note: str = ""  # within the panel
+    scale: str = ""  # panels of one name have one vertical scale
     absent: tuple[str, ...] = ()
 
     @property
@@ -51,6 +53,7 @@ class Drawing:
     title: str
     x: str
     y: str
+    right: str = ""  # what the axis of lines on the right is of
     panels: tuple[Panel, ...]
     remarks: tuple[str, ...] = field(default=())  # for the caption
     gradual: bool = False  # whether colours are a scale, from the first line to the last
@@ -74,12 +77,14 @@ class Drawing:
         return any(panel.dots for panel in self.panels)
 
 
-def line(label: str, values: dict[float, list[float]], colour: int = 0, *, dashed: bool = False) -> Line:
+def line(
+    label: str, values: dict[float, list[float]], colour: int = 0, *, dashed: bool = False, right: bool = False
+) -> Line:
     """The line through the means of ``values`` by their place."""
     points = (
         Point(x, fmean(of), stdev(of) if len(of) > 1 else None, len(of)) for x, of in sorted(values.items()) if of
     )
-    return Line(label, tuple(points), colour, dashed)
+    return Line(label, tuple(points), colour, dashed, right)
 
 
 def to_csv(drawing: Drawing) -> str:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -12,7 +12,7 @@ from reports.claims.relations import Relation, above, below, equal
 from reports.dynamics.moments import PRODUCTS, TINY, panel_epochs, shown_epochs
 from reports.dynamics.reading import Of, moments, pearson, spearman
 from reports.evidence import Setting
-from reports.flow.facts import Check, Facts, Measure, parts, place
+from reports.flow.facts import Check, Facts, Measure, place, readings
 from reports.flow.networks import each, mean, measured_on, unmeasured
 from reports.flow.reading import later
 from results.published import Claim
@@ -24,6 +24,9 @@ HIGH = 0.5
 """A correlation above it is called high, where the paper names no number (ours)."""
 CLOSE = 0.05
 """Correlations are called equal where their Fisher transforms differ by less (ours)."""
+
+COEFFICIENTS: Mapping[str, Callable[[str], Of]] = {"Pearson": pearson, "Spearman": spearman}
+"""Both, as the paper does not say which of them it means."""
 
 MODELS = {"vgg13": "vgg13", "mobilenet": "mobilenet_v1", "resnet56": "resnet56"}
 _READINGS = {
@@ -52,14 +55,14 @@ def _transformed(measure: Measure) -> Measure:
 
 
 @cache
-def _at(kind: str, epoch: int) -> Measure:
+def _at(coefficient: str, kind: str, epoch: int) -> Measure:
     """The correlation of theta . Hg with theta . g at the end of an epoch."""
-    of = pearson(f"{kind}: {PRODUCTS}")
+    of = COEFFICIENTS[coefficient](f"{kind}: {PRODUCTS}")
 
     def at(record: Record) -> float | None:
         return next((of(found) for found in moments(record) if found.epoch == epoch), None)
 
-    return Measure(f"{kind} at {epoch}", at)
+    return Measure(f"{coefficient}'s of {kind} at {epoch}", at)
 
 
 def _against(
@@ -114,14 +117,18 @@ def panel(claim_id: str) -> Check:
     model, kind = MODELS[found["model"]], "weights" if found["weights"] else "filters"
     data = TINY if found["tiny"] else "cifar100"
 
-    def tested(facts: Facts, claim: Claim) -> Iterator[Tested]:
+    def tested(coefficient: str, facts: Facts, claim: Claim) -> Iterator[Tested]:
         for name in measured_on(facts, data, stand_in=False):
             epoch = panel_epochs(facts.evidence)[_WHEN[found["when"]]]
             setting = facts.measured(model, name)
-            yield _quoted(facts, setting, f"{kind}, epoch {epoch}", _at(kind, epoch), claim)
+            what = f"{kind}, epoch {epoch}, {coefficient}'s"
+            yield _quoted(facts, setting, what, _at(coefficient, kind, epoch), claim)
         yield from unmeasured(facts, data, stand_in=False)
 
-    return lambda facts, claim: judged(claim.strength, tested(facts, claim))
+    def read(coefficient: str) -> Check:
+        return lambda facts, claim: judged(claim.strength, tested(coefficient, facts, claim))
+
+    return readings({coefficient: read(coefficient) for coefficient in COEFFICIENTS})
 
 
 def _norms(kind: str, of: Of) -> Check:
@@ -137,18 +144,22 @@ def _norms(kind: str, of: Of) -> Check:
 
 
 _NORM_DISTANCE = "filters: norm, distance"
-norms = parts({kind: _norms(kind, of(_NORM_DISTANCE)) for kind, of in (("Pearson", pearson), ("Spearman", spearman))})
-"""Both, since the paper does not say which of them it quotes."""
+norms = readings({kind: _norms(kind, of(_NORM_DISTANCE)) for kind, of in COEFFICIENTS.items()})
+"""Section 4.1's."""
 
 
 def highly(kind: str, *data: str) -> Check:
     """theta . g and theta . Hg correlate before training, after a quarter of it, and at its end."""
 
-    def compare(facts: Facts, setting: Setting) -> Iterator[Tested]:
-        for epoch in shown_epochs(facts.evidence):
-            yield _against(facts, setting, f"epoch {epoch}", _at(kind, epoch), HIGH, above())
+    def read(coefficient: str) -> Check:
+        def compare(facts: Facts, setting: Setting) -> Iterator[Tested]:
+            for epoch in shown_epochs(facts.evidence):
+                what = f"epoch {epoch}, {coefficient}'s"
+                yield _against(facts, setting, what, _at(coefficient, kind, epoch), HIGH, above())
 
-    return each(compare, *data)
+        return each(compare, *data)
+
+    return readings({coefficient: read(coefficient) for coefficient in COEFFICIENTS})
 
 
 def high(of: Of, *data: str) -> Check:
@@ -210,4 +221,6 @@ def falls_with_distance(reading: str, name: str, kind: str, *data: str) -> Check
 
 def rises(*data: str) -> Check:
     """Figures 2 and 35, in each reading of loss preservation."""
-    return parts({reading: falls_with_distance(reading, name, "filters", *data) for reading, name in _READINGS.items()})
+    return readings(
+        {reading: falls_with_distance(reading, name, "filters", *data) for reading, name in _READINGS.items()}
+    )

@@ -9,7 +9,7 @@ from bench.cell import BASE, DYNAMICS
 from bench.suites import gradient_flow as suite
 from reports.claims.blocks import named
 from reports.claims.estimates import Estimate, Sample, contrast
-from reports.claims.finding import Absent, Comparison, Finding, Tested, combined, committed
+from reports.claims.finding import Absent, Comparison, Finding, Tested, combined, committed, in_a_reading
 from reports.claims.relations import Relation
 from reports.claims.samples import LEAST, together
 from reports.dynamics.moments import printed_name
@@ -131,6 +131,15 @@ def parts(checks: Mapping[str, Check]) -> Check:
 
     def check(facts: Facts, claim: Claim) -> Finding:
         return combined([(name, each(facts, claim)) for name, each in checks.items()])
+
+    return check
+
+
+def readings(checks: Mapping[str, Check]) -> Check:
+    """A claim whose words can be read in several ways, each with its name."""
+
+    def check(facts: Facts, claim: Claim) -> Finding:
+        return in_a_reading([(name, each(facts, claim)) for name, each in checks.items()])
 
     return check
 

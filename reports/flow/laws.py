@@ -5,16 +5,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.cell import DYNAMICS
+from reports.claims.estimates import Interval
 from reports.claims.finding import Absent, Comparison, Finding, combined, judged
-from reports.claims.relations import at_most
+from reports.claims.relations import at_most, below
 from reports.flow.facts import Check, Facts, exact, parts, place
+from reports.verdicts import ALPHA
 from results.published import Claim
 from results.record import Law
 
 NEAR = 0.01
 """The relative error of an identity has to fall below it as steps shrink (ours)."""
 SHARE = 0.75
-"""What goes beyond a bound has to fall below this share of itself as steps become half as long (ours)."""
+"""What goes beyond a bound on the way has to fall below this share of itself as steps shrink (ours)."""
 
 NETWORKS = {False: "as it is", True: "without kinks"}
 
@@ -112,12 +114,28 @@ def _identity(factor: float) -> Compare:
     return compare
 
 
+@dataclass(frozen=True)
+class Shrinking:
+    """A number at the smallest step, ``value``, which is half of the one before: ``last``.
+
+    The limit lies between it and what a line through both reaches at a step of nothing.
+    """
+
+    value: float
+    last: float
+
+    def interval(self, _alpha: float = ALPHA) -> Interval:
+        """The same for every probability, as it is no matter of chance."""
+        limit = 2 * self.value - self.last
+        return min(self.value, limit), max(self.value, limit)
+
+
 def _end(each: Seen) -> Iterator[Comparison]:
-    """At the end of the path distance is no more than decrease, in the limit of small steps (extrapolated linearly)."""
+    """At the end of the path distance is less than decrease, in the limit of small steps."""
     coarse, fine = each.number("end", -2), each.number("end")
     if coarse is not None and fine is not None:
         said = f"at the end {coarse:+.3f} at step {each.laws[-2].step:g}, {fine:+.3f} at {each.laws[-1].step:g}"
-        yield exact(each.where, said, 2 * fine - coarse, at_most(0.0), digits=3)
+        yield Comparison(what=each.where, sides=(said,), estimate=Shrinking(fine, coarse), relation=below(), digits=3)
 
 
 def _way(each: Seen) -> Iterator[Comparison]:

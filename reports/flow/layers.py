@@ -14,7 +14,7 @@ from reports.dynamics.layers import dataset
 from reports.dynamics.moments import printed_name
 from reports.evidence import Setting
 from reports.flow.contrasts import DATASETS, grid
-from reports.flow.facts import Check, Facts, Measure, exact, in_rounds, parts, place
+from reports.flow.facts import Check, Facts, Measure, exact, in_rounds, parts, place, readings
 from results import published
 from results.published import Claim
 from results.record import Layer, Record
@@ -226,7 +226,7 @@ def _share(model: str, data: str) -> Check:
     if model != "resnet56":
         return _about(model, data)
     ways = {"of the network": GONE, "every layer as wide as what it keeps": GONE_BY_WIDTH}
-    return parts({said: _about(model, data, measure) for said, measure in ways.items()})
+    return readings({said: _about(model, data, measure) for said, measure in ways.items()})
 
 
 def _exceeds(facts: Facts, claim: Claim) -> Finding:

@@ -48,17 +48,21 @@ def minus(one: Of, other: Of) -> Of:
 def early_gradient(moment: Moment) -> float | None:
     """The logarithm of the mean gradient norm of the first third of layers over that of the last third.
 
-    Of MobileNet pointwise convolutions, of ResNet-56 those in blocks, as in Figure 21.
+    Of MobileNet pointwise convolutions, of ResNet-56 the mean over its three blocks, as in Figure 21's panels.
     """
-    norms = [
-        norm or 0.0
-        for name, norm in moment.gradient_norms.items()
-        if not name.endswith("shortcut") and not name.startswith("stem")
-    ]
-    if len(norms) < 3:
+    panels: dict[str, list[float]] = {}
+    for name, norm in moment.gradient_norms.items():
+        if not name.endswith("shortcut") and not name.startswith("stem"):
+            block = ".".join(name.split(".")[:2]) if name.startswith("stages.") else ""
+            panels.setdefault(block, []).append(norm or 0.0)
+    pairs = [[fmean(part) for part in thirds(norms)] for norms in panels.values() if len(norms) >= _THIRDS]
+    if not pairs or min(map(min, pairs)) <= 0:
         return None
-    early, late = (fmean(part) for part in thirds(norms))
-    return math.log10(early / late) if early > 0 and late > 0 else None
+    return fmean(math.log10(early / late) for early, late in pairs)
+
+
+_THIRDS = 3
+"""Fewer layers have none."""
 
 
 def dominance(moment: Moment) -> float | None:

@@ -34,7 +34,7 @@ _LAWS = {
         "Eq. 12: its second derivative is 2 (‖g‖² + Θ·Hg)",
         "Relative error of the second difference over two steps, per learning rate squared. What kinks add to the "
         "curvature is not in H, which autograd takes where the network is smooth, and does not go as steps shrink, "
-        "until they are so small that no unit crosses its kink.",
+        "until they are so small that no unit crosses its kink; from there on the law holds to the digits there are.",
     ),
     "expected_norm_acceleration": (
         "Eq. 22: so it is under SGD, in the mean over pairs of mini-batches",

@@ -7,7 +7,7 @@ from bench.suites import gradient_flow as suite
 from reports.claims.finding import Finding, Outcome
 from reports.claims.relations import above, below
 from reports.dynamics.moments import TINY
-from reports.dynamics.reading import Of, spearman
+from reports.dynamics.reading import Of, moments, spearman
 from reports.flow.correlated import falls_with_distance, high, highly, norms, panel, rises
 from reports.flow.facts import Check, Facts, Measure, parts
 from reports.flow.networks import everywhere, known, mean
@@ -47,14 +47,17 @@ _ALL = ("cifar100", TINY)
 
 
 def _gradient(facts: Facts, of: Of, *, after_drop: bool) -> Measure:
-    """In the mean over the moments of the first quarter of training, or over those after the first drop of the rate."""
+    """In the mean over the moments of the first quarter of training, or over those after the first drop of the rate.
+
+    The first of all is that before training, with batch norm's statistics of images.
+    """
     protocol = facts.evidence.profile.protocol
     drop = min((*protocol.lr_drops, protocol.epochs))
 
     def of_part(record: Record) -> float | None:
         found = known(
             of(each)
-            for each in later(record)
+            for each in moments(record)
             if (each.epoch > drop if after_drop else each.epoch <= protocol.epochs // 4)
         )
         return fmean(found) if found else None

@@ -125,9 +125,9 @@ def test_a_scatter_shows_a_seed_and_the_correlation_over_all(measured, registry)
         "epoch 160",
     ]
     first, second, *_ = drawing.panels
-    assert first.note == "r = 0.10 ± 0.00 (3)"
-    assert second.note == "r = 0.85 ± 0.05 (3)\npaper 0.85"
-    assert [panel.note.partition("\n")[2] for panel in drawing.panels] == ["", "paper 0.85", "paper 0.88", ""]
+    assert first.note == "r = 0.10 ± 0.00 (3)\nρ = 0.00 ± 0.00 (3)"
+    assert second.note == "r = 0.85 ± 0.05 (3)\nρ = 0.75 ± 0.05 (3)\npaper 0.85"
+    assert [panel.note.splitlines()[2:] for panel in drawing.panels] == [[], ["paper 0.85"], ["paper 0.88"], []]
     assert second.dots[0] == pytest.approx((-(2 + 7), -(2 + 8)))
     assert len(second.dots) == FILTERS
     assert dynamic(3, registry).panels == drawing.panels
@@ -142,13 +142,13 @@ def test_another_protocol_is_not_comparable_and_says_so(measured, registry):
     measured("resnet56", "cifar100", profile="mini", epochs=(0, 2, 4, 6, 8))
     drawing = dynamic(15, registry, MINI)
     assert [panel.title for panel in drawing.panels][2:] == ["epoch 2", "epoch 8"]
-    assert drawing.panels[1].note == "r = 0.80 (1)\npaper 0.85, NOT COMPARABLE"
+    assert drawing.panels[1].note == "r = 0.80 (1)\nρ = 0.70 (1)\npaper 0.85\nNOT COMPARABLE"
     assert "Not drawn: ResNet-56 s1 s2: missing." in drawing.remarks
 
 
 def test_a_demonstration_prints_nothing_of_the_paper(measured, registry):
     measured("resnet56", "digits", profile="demo", epochs=(0, 2, 8))
-    assert [panel.note for panel in dynamic(15, registry, DEMO).panels][1:] == ["r = 0.80 (1)"] * 3
+    assert [panel.note for panel in dynamic(15, registry, DEMO).panels][1:] == ["r = 0.80 (1)\nρ = 0.70 (1)"] * 3
 
 
 def test_correlations_over_epochs_leave_the_first_moment_out(measured, registry):
@@ -156,7 +156,11 @@ def test_correlations_over_epochs_leave_the_first_moment_out(measured, registry)
         measured("vgg13", "cifar100", seed)
     drawing = dynamic(2, registry)
     vgg, *others = drawing.panels
-    assert [each.label for each in vgg.lines] == ["correlation with |θ·g|", "correlation with Σ|θ g|", "mask distance"]
+    assert [each.label for each in vgg.lines] == [
+        "correlation with |θ·g|",
+        "correlation with Σ|θ g|",
+        "mask distance (right)",
+    ]
     assert vgg.lines[0].points == (
         Point(40, pytest.approx(0.4125), pytest.approx(0.0176777, rel=1e-4), 2),
         Point(160, pytest.approx(0.4125), pytest.approx(0.0176777, rel=1e-4), 2),
@@ -243,9 +247,11 @@ def test_every_figure_is_drawn_and_its_files_do_not_change(measured, registry, m
 def test_a_panel_without_data_lists_the_cells_it_misses(measured, registry):
     measured("vgg13", "cifar100")
     picture = draw(dynamic(2, registry), PAPER)
-    there, empty, _ = picture.axes
+    there, empty, _, right = picture.axes
     assert there.axison
     assert not empty.axison
+    assert (right.get_ylabel(), [line.get_ydata()[0] for line in right.lines]) == ("mask distance", [0.1 / 40])
+    assert there.get_position().width > 1.5 * empty.get_position().width
     assert empty.texts[0].get_text() == "No finished run.\nMobileNet-V1 s0 s1 s2: missing"
     page = pages.pages(gather(PAPER, registry.records("paper")), registry)["dynamics"]
     assert "There is nothing to draw (MobileNet-V1 s0 s1 s2: missing)." in page
@@ -277,7 +283,7 @@ def test_a_record_whose_side_file_is_lost_shows_its_correlation(measured, regist
     assert drawing.panels[1].absent == ("no side file",)
     assert drawing.panels[1].note.startswith("r = 0.80")
     shown = draw(drawing, PAPER).axes[1].texts
-    assert [text.get_text() for text in shown] == ["r = 0.80 (1)\npaper 0.85\nno side file"]
+    assert [text.get_text() for text in shown] == ["r = 0.80 (1)\nρ = 0.70 (1)\npaper 0.85\nno side file"]
     measured("resnet56", "cifar100", 1)
     another = dynamic(15, registry)
     assert another.panels[1].note.startswith("r = 0.83 ± 0.04 (2)")
@@ -315,7 +321,7 @@ def test_a_panel_takes_the_number_that_the_paper_prints_of_its_moment(measured, 
     few = dataclasses.replace(PAPER, dynamics=dataclasses.replace(PAPER.dynamics, probes=(0, 160)))
     found = moments.drawings(dataclasses.replace(evidence, profile=few), pages.arrays_of(registry))
     (three,) = (each for each in found if each.number == 13 + 2)
-    assert [panel.note.partition("\n")[2] for panel in three.panels] == ["", "paper 0.85", ""]
+    assert [panel.note.splitlines()[2:] for panel in three.panels] == [[], ["paper 0.85"], []]
 
 
 def test_lines_of_a_profile_in_another_precision_are_its_own(measured, registry):
