@@ -71,7 +71,8 @@ def described(protocol: Protocol) -> str:
     """``40 epochs of 128 images a step, learning rate 0.1, all training images``."""
     if protocol.epochs == 0:
         return "no training"
-    drops = f", a tenth after epochs {_joined(protocol.lr_drops)}" if protocol.lr_drops else ""
+    factor = "a tenth" if protocol.lr_factor == 0.1 else f"times {protocol.lr_factor:g}"
+    drops = f", {factor} after epochs {_joined(protocol.lr_drops)}" if protocol.lr_drops else ""
     parts = [
         f"{protocol.epochs} epochs of {protocol.batch_size} images a step",
         f"learning rate {protocol.lr:g}{drops}",

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -217,6 +218,8 @@ def test_protocols_in_words():
         "200 epochs of 256 images a step, learning rate 0.2, a tenth after epochs 100 and 150, momentum 0.9, "
         "weight decay 0.0001, all training images"
     )
+    fifth = replace(every["resnet18"], lr_factor=0.2)
+    assert "learning rate 0.2, times 0.2 after epochs 100 and 150, momentum" in words.described(fifth)
     assert words.described(words.networks(get("mini"))[next(iter(words.networks(get("mini"))))]).endswith(
         "5,000 training images, 1,000 test images"
     )
