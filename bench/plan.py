@@ -10,7 +10,7 @@ from typing import Any
 from bench.cell import DYNAMICS, END, Cell, Point
 from bench.names import check
 from bench.protocol import Protocol
-from bench.suites.missing_the_mark import ABLATIONS, stops
+from bench.suites.missing_the_mark import ABLATIONS, TRAININGS, stops
 from bench.suites.missing_the_mark import SUITE as WEIGHTS
 from bench.versions import is_own
 
@@ -157,7 +157,7 @@ def _probed(protocol: Protocol) -> Iterator[Stage]:
 
 def _weights(cell: Cell, protocol: Protocol, images: int) -> list[Stage]:
     """The dense network up to the prune point, the mask, and the whole schedule from its start (PROTOCOLS B.3)."""
-    check("ablation", [cell.ablation], ABLATIONS)
+    check("ablation", [cell.ablation], ABLATIONS if cell.amount else (*ABLATIONS, *TRAININGS))
     begun_from = stops(cell.model, cell.dataset)
     if cell.amount is None or cell.rounds is None:
         return list(dense(END, protocol, images, begun_from))
