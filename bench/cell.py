@@ -49,10 +49,10 @@ class Cell:
     """What is measured: a model on a data set, pruned by a score in a number of rounds, with one seed.
 
     ``amount`` is the exact decimal fraction of filters or weights removed in total; it and ``rounds`` are None where
-    nothing is pruned. Weights are pruned at the prune point ``at``, in as many iterations of scoring as there are
-    rounds, and training then starts over with its whole schedule: from the weights there are, or from those of
-    iteration ``rewind``. Filters are pruned between the first epochs. Raises ValueError when a part has characters
-    outside ``[a-z0-9_.]``, contains ``..``, or is out of range.
+    nothing is pruned, and ``ablation`` there names another training than usual. Weights are pruned at the prune point
+    ``at``, in as many iterations of scoring as there are rounds, and training then starts over with its whole
+    schedule: from the weights there are, or from those of iteration ``rewind``. Filters are pruned between the first
+    epochs. Raises ValueError when a part has characters outside ``[a-z0-9_.]``, contains ``..``, or is out of range.
     """
 
     suite: str

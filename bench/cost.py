@@ -12,7 +12,7 @@ from bench.plan import dense, has_shared_mask
 from bench.profiles import Profile
 from bench.protocol import Precision, Protocol
 from bench.suites.missing_the_mark import SUITE as WEIGHTS
-from bench.suites.missing_the_mark import stops
+from bench.suites.missing_the_mark import stops, training
 from bench.versions import is_own
 from results.record import Record
 
@@ -279,7 +279,7 @@ def _kept_states(cell: Cell, protocol: Protocol) -> Iterator[tuple[Kept, int]]:
         if cell.rounds and not is_own(cell):
             yield (*place, "score", cell.score), weights
         return
-    start = (*place, cell.ablation == "unit_variance")
+    start = (*place, training(cell), cell.ablation == "unit_variance")
     for until in {END if cell.amount is None else cell.at, cell.rewind or 0}:
         for state in _dense_states(cell.model, cell.dataset, until, protocol):
             yield (*start, *state), trained

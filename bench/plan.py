@@ -10,7 +10,7 @@ from typing import Any
 from bench.cell import DYNAMICS, END, Cell, Point
 from bench.names import check
 from bench.protocol import Protocol
-from bench.suites.missing_the_mark import ABLATIONS, stops
+from bench.suites.missing_the_mark import ABLATIONS, TRAININGS, stops
 from bench.suites.missing_the_mark import SUITE as WEIGHTS
 from bench.versions import is_own
 
@@ -24,6 +24,7 @@ _TRAINING = (
     "std",
     "precision",
 )
+_RATES = ("lr", "lr_drops", "lr_factor", "warmup")
 _SCORE = ("score_samples", "scoring_batch")
 _ROUND = ("schedule", "total", "floor", "counting", "revival")
 _AFTER_THE_MASK = ("shuffle", "reinit")
@@ -156,7 +157,7 @@ def _probed(protocol: Protocol) -> Iterator[Stage]:
 
 def _weights(cell: Cell, protocol: Protocol, images: int) -> list[Stage]:
     """The dense network up to the prune point, the mask, and the whole schedule from its start (PROTOCOLS B.3)."""
-    check("ablation", [cell.ablation], ABLATIONS)
+    check("ablation", [cell.ablation], ABLATIONS if cell.amount else (*ABLATIONS, *TRAININGS))
     begun_from = stops(cell.model, cell.dataset)
     if cell.amount is None or cell.rounds is None:
         return list(dense(END, protocol, images, begun_from))
@@ -202,12 +203,12 @@ def dense(
 
 
 def learning_rate(epoch: int, protocol: Protocol) -> float:
-    """The rate of an epoch, counted from 1: a tenth after each drop. Rounded, so that 0.1 / 10 is 0.01.
+    """The rate of an epoch, counted from 1: times ``lr_factor`` after each drop. Rounded, so that 0.1 * 0.1 is 0.01.
 
     Through the epochs of a warm-up it is only reached at their end.
     """
     drops = sum(epoch > drop for drop in protocol.lr_drops)
-    return float(f"{protocol.lr * 0.1**drops:.12g}")
+    return float(f"{protocol.lr * protocol.lr_factor**drops:.12g}")
 
 
 def _epoch(epoch: int, protocol: Protocol) -> Train:
@@ -266,7 +267,7 @@ def _facts(stage: Stage, cell: Cell, settings: Mapping[str, Any], versions: Mapp
         names, used = (*_TRAINING, "score_samples"), ("dynamics", "masks", "surgery", "augmentation")
     elif isinstance(stage, Alter):
         facts = {"alter": [stage.ablation, stage.rewind]}
-        names, used = (*_TRAINING, "initialisation", "lr", "lr_drops", "warmup"), ("masks", "training", "augmentation")
+        names, used = (*_TRAINING, "initialisation", *_RATES), ("masks", "training", "augmentation")
     elif isinstance(stage, Score):
         facts = {"score": [cell.score, stage.k]}
         names, used = _SCORE, ("score",)

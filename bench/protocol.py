@@ -9,7 +9,13 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.cell import Cell
 
-MIGRATIONS: dict[str, Any] = {"initialisation": "default", "scoring_batch": None, "warmup": 0, "probes": []}
+MIGRATIONS: dict[str, Any] = {
+    "initialisation": "default",
+    "scoring_batch": None,
+    "warmup": 0,
+    "probes": [],
+    "lr_factor": 0.1,
+}
 """Fields added after the first release, each with the value that means what was done before it existed.
 
 A field at that value is left out of the key, so that adding a field renames no record.
@@ -35,7 +41,8 @@ class Protocol:
     epochs: int = 160  # pruning rounds of filters included; weights are trained for so many after pruning, too
     batch_size: int = 128
     lr: float = 0.1  # also the rate of every round
-    lr_drops: tuple[int, ...] = (80, 120)  # epochs after which the rate is multiplied by 0.1
+    lr_drops: tuple[int, ...] = (80, 120)  # epochs after which the rate is multiplied by lr_factor
+    lr_factor: float = 0.1
     warmup: int = 0  # first epochs, through which the rate climbs from 0, step by step
     momentum: float = 0.9
     weight_decay: float = 1e-4
@@ -57,6 +64,8 @@ class Protocol:
             raise ValueError("epochs must not be negative; batches and score_samples must be at least 1")
         if not 0 <= self.warmup <= self.epochs:
             raise ValueError(f"warmup is {self.warmup}; it must be some of the {self.epochs} epochs")
+        if not 0 < self.lr_factor <= 1:
+            raise ValueError(f"lr_factor is {self.lr_factor}; it must be above 0 and at most 1")
         if not set(self.probes) <= set(range(self.epochs + 1)):
             raise ValueError(f"probes are {self.probes}; expected epochs from 0 to {self.epochs}")
         for name, kind in get_type_hints(type(self)).items():

@@ -15,8 +15,8 @@ from bench.scores import EVERY, Choice
 class Selection:
     """A profile and what narrows it down; an empty tuple narrows nothing.
 
-    ``rounds`` and names of scores that prune leave base cells in, since pruned accuracy is read against them.
-    ``patterns`` are cell ids, or shell patterns of them.
+    ``rounds`` and names of scores that prune leave base cells in, since pruned accuracy is read against them; those
+    of another training go. ``patterns`` are cell ids, or shell patterns of them.
     """
 
     profile: Profile
@@ -64,17 +64,21 @@ class Selection:
         return (
             (not self.models or cell.model in self.models)
             and (not self.datasets or cell.dataset in self.datasets)
-            and (not self.rounds or cell.score == BASE or cell.rounds in self.rounds)
-            and self._admits_score(cell.score)
+            and (not self.rounds or _is_read_against(cell) or cell.rounds in self.rounds)
+            and self._admits_score(cell)
             and (not self.patterns or any(fnmatchcase(cell.id, pattern) for pattern in self.patterns))
         )
 
-    def _admits_score(self, score: str) -> bool:
+    def _admits_score(self, cell: Cell) -> bool:
         """Of base cells too, where a score is named that prunes: it is read against them."""
         names, references = self.scores.names, self.scores.references
-        if names is None or score in names or score in references:
+        if names is None or cell.score in names or cell.score in references:
             return True
-        return score == BASE and bool(references or set(names) - set(UNPRUNED))
+        return _is_read_against(cell) and bool(references or set(names) - set(UNPRUNED))
+
+
+def _is_read_against(cell: Cell) -> bool:
+    return cell.score == BASE and cell.ablation == "none"
 
 
 def _check_pattern(pattern: str, grid: Sequence[Cell], profile: str) -> None:

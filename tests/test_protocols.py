@@ -116,7 +116,7 @@ def test_the_profiles_of_weights_are_those_of_the_code(column):
     assert column["against published numbers"] == ("yes" if profile.comparable else "no")
 
 
-NETWORKS = [column for part in ("B.12.1", "B.12.2", "B.12.3") for column in columns_of(part)]
+NETWORKS = [column for part in ("B.12.1", "B.12.2", "B.12.4") for column in columns_of(part)]
 
 
 def models_of(column):
@@ -142,6 +142,9 @@ def test_every_network_of_every_profile_has_one_column():
     assert [words(column, "")[0] for column in columns_of("B.12")] == list(GRIDS)
 
 
+REST = {"initialisation": "kaiming_normal", "scoring_batch": 256, "temperature": 1.0}
+
+
 def settings(column):
     """The fields of a protocol that a column gives."""
     given = {"precision": column["precision"], "epochs": int(column["epochs"])}
@@ -159,6 +162,8 @@ def settings(column):
             "momentum": float(momentum),
             "weight_decay": float(decay),
         }
+    if "factor of a drop" in column:
+        given["lr_factor"] = float(column["factor of a drop"])
     if "warm-up" in column:
         given["warmup"] = int(column["warm-up"])
     limits = column["images, training + test"]
@@ -174,8 +179,27 @@ def test_protocols_of_weights_are_those_of_the_code(column):
         protocol, given = GRIDS[profile].protocols[network], settings(column)
         assert {name: getattr(protocol, name) for name in given} == given
         if protocol.epochs:
-            rest = {"initialisation": "kaiming_normal", "scoring_batch": 256, "temperature": 1.0}
-            assert protocol == replace(Protocol(), **given, **rest)
+            assert protocol == replace(Protocol(), **given, **REST)
+
+
+OTHERS = columns_of("B.12.3")
+
+
+def test_every_other_training_has_a_column():
+    places = [(words(column, "")[0], words(column, "data")[0], column["in the cell's id"]) for column in OTHERS]
+    found = [(net.model, net.dataset, f"`{training}`") for net, training in GRIDS["paper"].others]
+    assert places == found
+    assert not any(grid.others for name, grid in GRIDS.items() if name != "paper")
+
+
+@pytest.mark.parametrize("column", OTHERS, ids=lambda column: column["data"])
+def test_other_trainings_are_those_of_the_code(column):
+    profile, (network,) = networks_of(column)
+    training = column["in the cell's id"].strip("`")
+    assert GRIDS[profile].others[network, training] == replace(Protocol(), **settings(column), **REST)
+    place = network.model, network.dataset, training
+    cells = [cell for cell in weight_cells(profile) if (cell.model, cell.dataset, cell.ablation) == place]
+    assert column["cells"] == f"{len(cells):,}"
 
 
 def listed(text):
@@ -191,6 +215,7 @@ def test_cells_of_weights_are_those_of_the_code(column):
     profile, networks = networks_of(column)
     places = {(network.model, network.dataset) for network in networks}
     cells = [cell for cell in weight_cells(profile) if (cell.model, cell.dataset) in places]
+    cells = [cell for cell in cells if missing_the_mark.training(cell) == "none"]
     assert column["cells"] == f"{len(cells):,}"
     assert {cell.level for cell in cells} - {None} == listed(column["levels"])
     points = column["prune points"].replace("B.7", ", ".join(map(str, missing_the_mark.POINTS))).split(", ")

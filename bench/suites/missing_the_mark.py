@@ -117,6 +117,8 @@ ABLATIONS = {
     "unit_variance_score": "variance 1 for scoring only",
 }
 """What they are called in figures; PROTOCOLS B.6 says what they do."""
+TRAININGS = {"lr0.01": "lr=0.01"}
+"""What Table 7 notes of the further trainings of its unpruned networks, by the ablation of their cells."""
 
 
 def ablated(method: Method, *names: str) -> tuple[Method, ...]:
@@ -242,12 +244,13 @@ FIGURES: tuple[Figure, ...] = tuple(_figures())
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A network in a replication table, the score that prunes it, and how much; the unpruned one always runs."""
+    """A network in a replication table, how it is trained and pruned, and how much; the unpruned one always runs."""
 
     table: str
     network: Network
     method: Method
     amounts: tuple[str, ...]
+    training: str = "none"
 
 
 def _cifar(model: str) -> Network:
@@ -273,8 +276,12 @@ TABLES: tuple[Row, ...] = (
         Row(table="Table 7", network=network, method=SYNFLOW, amounts=())
         for network in (VGG11, VGG16, MODIFIED_CIFAR, MODIFIED)
     ),
+    *(
+        Row(table="Table 7", network=network, method=SYNFLOW, amounts=(), training="lr0.01")
+        for network in (MODIFIED_CIFAR, MODIFIED)
+    ),
 )
-"""Tables 2, 3, 5 and 7 but for the learning rate of 0.01 that Table 7 tries."""
+"""Tables 2, 3, 5 and 7."""
 
 
 @cache
@@ -286,6 +293,11 @@ def stops(model: str, dataset: str) -> tuple[int, ...]:
     return tuple(sorted(found - {0}))
 
 
-def base(network: Network, seed: int) -> Cell:
-    """The run of ``network`` that prunes nothing."""
-    return Cell(suite=SUITE, model=network.model, dataset=network.dataset, score=BASE, seed=seed)
+def base(network: Network, seed: int, training: str = "none") -> Cell:
+    """The run of ``network`` that prunes nothing; ``training`` is its usual one, or one of TRAININGS."""
+    return Cell(suite=SUITE, model=network.model, dataset=network.dataset, score=BASE, ablation=training, seed=seed)
+
+
+def training(cell: Cell) -> str:
+    """How the network of ``cell`` is trained: one of TRAININGS, or none of them."""
+    return cell.ablation if cell.ablation in TRAININGS else "none"

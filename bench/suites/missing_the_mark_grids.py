@@ -1,7 +1,7 @@
 """Which cells of the second suite a profile runs, and by which protocol: literal values (PROTOCOLS B.1-B.3)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from bench.cell import Cell, level_amount
@@ -55,22 +55,33 @@ Pruned = Callable[[Network, int], Iterable[Cell]]
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """The networks of a profile with their protocols, and what is done to each."""
+    """The networks of a profile with their protocols, and what is done to each.
+
+    ``others`` are further trainings of unpruned networks, by their names in the suite.
+    """
 
     protocols: Mapping[Network, Protocol]
     pruned: Pruned
     bases: bool = True  # whether the unpruned networks run
     precision: Precision | None = None  # None: that of the protocols
+    others: Mapping[tuple[Network, str], Protocol] = field(default_factory=dict)
 
     @property
     def datasets(self) -> tuple[str, ...]:
         """Their names, in order."""
         return tuple(dict.fromkeys(network.dataset for network in self.protocols))
 
+    @property
+    def trainings(self) -> Iterator[tuple[Network, str, Protocol]]:
+        """Every network with its usual training, named none, and then with the others."""
+        yield from ((network, "none", protocol) for network, protocol in self.protocols.items())
+        yield from ((*named, protocol) for named, protocol in self.others.items() if named[0] in self.protocols)
+
     def protocol(self, cell: Cell) -> Protocol:
-        """How ``cell`` is run. Raises ValueError for a model or data set that the grid does not have."""
-        for network, protocol in self.protocols.items():
-            if (network.model, network.dataset) == (cell.model, cell.dataset):
+        """How ``cell`` is run. Raises ValueError for a model, data set or training that the grid does not have."""
+        wanted = cell.model, cell.dataset, suite.training(cell)
+        for network, training, protocol in self.trainings:
+            if (network.model, network.dataset, training) == wanted:
                 return protocol if self.precision is None else replace(protocol, precision=self.precision)
         raise ValueError(f"{cell.id}: this profile does not run {cell.model} on {cell.dataset}")
 
@@ -79,7 +90,7 @@ class Grid:
         own = [Method(label=score, score=score) for score in extra_scores]
         for seed in seeds:
             if self.bases:
-                yield from (suite.base(network, seed) for network in self.protocols)
+                yield from (suite.base(network, seed, training) for network, training, _ in self.trainings)
             for network in self.protocols:
                 extra = (method.cell(network, level_amount(k), seed) for method in own for k in network.levels)
                 yield from dict.fromkeys((*self.pruned(network, seed), *extra))
@@ -168,6 +179,12 @@ GRIDS: dict[str, Grid] = {
             **dict.fromkeys(_TABLE_NETWORKS, _CIFAR),
         },
         pruned=_published,
+        others={
+            (suite.MODIFIED_CIFAR, "lr0.01"): replace(_CIFAR, lr=0.01, lr_factor=0.2),
+            (suite.MODIFIED, "lr0.01"): replace(
+                _TINY, augmentation="flip_shift", epochs=100, batch_size=128, lr=0.01, lr_drops=(50, 75)
+            ),
+        },
     ),
     "masks": Grid(
         protocols={

@@ -45,7 +45,7 @@ def _tables() -> Iterator[tuple[Cell, str, Kind]]:
     for row in TABLES:
         name = _called(row.table.lower().replace(" ", "_"), row.network)
         pruned = (row.method.cell(row.network, Decimal(amount), 0) for amount in row.amounts)
-        for cell in (base(row.network, 0), *pruned):
+        for cell in (base(row.network, 0, row.training), *pruned):
             yield cell, name, "table"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bench import cost
 from bench.cell import Cell, level_amount
 from bench.profiles import Profile
-from bench.suites.missing_the_mark import AFTER, RANDOM, SUITE, Method, Network, base
+from bench.suites.missing_the_mark import AFTER, RANDOM, SUITE, Method, Network, base, training
 from reports.markdown import grid, number
 from reports.prices import Prices
 from reports.provenance import environments
@@ -48,16 +48,16 @@ def missing_command(profile: Profile, network: Network | None = None) -> str:
 
 
 def _runs(evidence: Evidence) -> str:
-    counts: dict[tuple[str, str], Counter[str]] = {}
+    counts: dict[tuple[str, str, str], Counter[str]] = {}
     for cell in evidence.planned | frozenset(_recorded(evidence)):
-        counts.setdefault((cell.model, cell.dataset), Counter())[evidence.state(cell)] += 1
+        counts.setdefault((cell.model, cell.dataset, training(cell)), Counter())[evidence.state(cell)] += 1
     rows = [
         [
-            words.title(network),
+            words.title(network, name),
             words.described(protocol),
-            *_counted(counts.get((network.model, network.dataset), Counter())),
+            *_counted(counts.get((network.model, network.dataset, name), Counter())),
         ]
-        for network, protocol in words.networks(evidence.profile).items()
+        for network, name, protocol in words.trainings(evidence.profile)
     ]
     rows.append(["all", "", *_counted(sum(counts.values(), Counter()))])
     said = f"{evidence.outdated} records are left out: of another protocol, or of code that computed something else."
@@ -76,10 +76,10 @@ def _counted(counts: Mapping[str, int]) -> list[str]:
 
 
 def _dense(evidence: Evidence, link: Linker) -> str:
-    networks = [network for network in words.networks(evidence.profile) if _has(evidence, base(network, 0))]
-    if not networks:
+    found = [(words.title(net, name), base(net, 0, name)) for net, name, _ in words.trainings(evidence.profile)]
+    rows = [[title, *_accuracy(evidence, cell, link)] for title, cell in found if _has(evidence, cell)]
+    if not rows:
         return ""
-    rows = [[words.title(network), *_accuracy(evidence, base(network, 0), link)] for network in networks]
     said = "Test accuracy in percent after the last epoch: mean ± standard deviation (seeds)."
     return f"## Unpruned networks\n\n{said}\n\n{grid(['network', 'accuracy', 'records'], rows)}"
 

@@ -5,7 +5,7 @@ from dataclasses import fields
 
 from bench.profiles import PROFILES, Profile
 from bench.protocol import Protocol
-from bench.suites.missing_the_mark import Network, base
+from bench.suites.missing_the_mark import TRAININGS, Network, base
 from bench.suites.missing_the_mark_grids import Grid
 from reports.tables import DEMONSTRATION
 from reports.verdicts import Verdict
@@ -48,9 +48,10 @@ def stands_in(network: Network) -> bool:
 _UNNAMED = ("lenet300_100", "resnet18_modified")
 
 
-def title(network: Network) -> str:
-    """``ResNet-20 on CIFAR-10``."""
-    return f"{model(network)} on {DATASETS.get(network.dataset, network.dataset)}"
+def title(network: Network, training: str = "none") -> str:
+    """``ResNet-20 on CIFAR-10``; with another training than usual ``ResNet-20 on CIFAR-10, lr=0.01``."""
+    place = f"{model(network)} on {DATASETS.get(network.dataset, network.dataset)}"
+    return f"{place}, {TRAININGS[training]}" if training in TRAININGS else place
 
 
 def networks(profile: Profile) -> dict[Network, Protocol]:
@@ -58,6 +59,14 @@ def networks(profile: Profile) -> dict[Network, Protocol]:
     if profile.weights is None:
         return {}
     return {network: _protocol(profile.weights, network) for network in profile.weights.protocols}
+
+
+def trainings(profile: Profile) -> list[tuple[Network, str, Protocol]]:
+    """Every training of the networks of this suite that the profile has, by its name there, with its protocol."""
+    grid = profile.weights
+    if grid is None:
+        return []
+    return [(network, name, grid.protocol(base(network, 0, name))) for network, name, _ in grid.trainings]
 
 
 def own(profile: Profile, like: Network) -> Network | None:
@@ -71,7 +80,8 @@ def described(protocol: Protocol) -> str:
     """``40 epochs of 128 images a step, learning rate 0.1, all training images``."""
     if protocol.epochs == 0:
         return "no training"
-    drops = f", a tenth after epochs {_joined(protocol.lr_drops)}" if protocol.lr_drops else ""
+    factor = "a tenth" if protocol.lr_factor == 0.1 else f"times {protocol.lr_factor:g}"
+    drops = f", {factor} after epochs {_joined(protocol.lr_drops)}" if protocol.lr_drops else ""
     parts = [
         f"{protocol.epochs} epochs of {protocol.batch_size} images a step",
         f"learning rate {protocol.lr:g}{drops}",

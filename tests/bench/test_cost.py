@@ -94,6 +94,8 @@ def test_disk_counts_dense_states_and_the_masks_that_are_kept():
     trained = 2 * one  # as many weights, with momentum; after 160 epochs, and in 14 on the way
     assert disk(f"{resnet}-base-s0") == disk(f"{resnet}-base-s0", f"{resnet}-magnitude-k6-atend-s0") == 15 * trained
     assert disk(f"{resnet}-base-s0", f"{resnet}-magnitude-k6-atend-from1000-s0") == 16 * trained
+    two = [f"resnet18_modified-cifar10-base{training}-s0" for training in ("", "-lr0.01")]
+    assert disk(*two) == 2 * disk(two[0]), "another training has states of its own"
 
 
 def test_without_a_record_speed_is_assumed_and_small_operations_cost_too():

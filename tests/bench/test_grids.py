@@ -289,6 +289,40 @@ def test_masks_of_figure_5_and_appendix_m_need_no_training():
                 assert each.cell(network, level_amount(level_), 0) in run
 
 
+def test_table_7_trains_the_modified_resnet_in_two_ways():
+    """What it does not say of the second is as in the first: drops after a half and three quarters."""
+    for network, epochs, drops in ((suite.MODIFIED_CIFAR, 160, (80, 120)), (suite.MODIFIED, 100, (50, 75))):
+        place = network.model, network.dataset
+        rows = [row for row in published("setup.csv") if row["where"] == "Table 7"]
+        rows = [row for row in rows if (CALLED[row["model"]], CALLED[row["dataset"]]) == place]
+        for training, which in (("lr0.01", "first"), ("none", "second")):
+            said = {row["key"]: float(row["value"]) for row in rows if row["note"].startswith(which)}
+            protocol = PROFILES["paper"].protocol_of(suite.base(network, 1, training))
+            assert (protocol.lr, protocol.batch_size) == (said["lr"], said["batch_size"])
+            assert protocol.lr_factor == said.get("drop_factor", 0.1)
+            assert protocol.epochs == said.get("epochs", 160)
+        own = GRIDS["paper"].protocols[network]
+        given = {"lr": 0.01, "batch_size": 128, "lr_factor": protocol_of(network).lr_factor}
+        assert protocol_of(network) == replace(own, **given, epochs=epochs, lr_drops=drops)
+
+
+def protocol_of(network):
+    return PROFILES["paper"].protocol_of(suite.base(network, 0, "lr0.01"))
+
+
+def test_another_training_is_of_unpruned_networks_that_a_profile_has_it_for():
+    cells = [cell for cell in cells_of("paper") if cell.ablation == "lr0.01"]
+    assert [cell.id for cell in cells if cell.seed == 0] == [
+        "missing_the_mark-resnet18_modified-cifar10-base-lr0.01-s0",
+        "missing_the_mark-resnet18_modified-tiny_imagenet-base-lr0.01-s0",
+    ]
+    assert len(cells) == 6
+    assert not any(cell.ablation == "lr0.01" for name in PROFILES if name != "paper" for cell in cells_of(name))
+    with pytest.raises(ValueError, match=r"base-lr0\.01-s0: this profile does not run vgg16 on cifar10$"):
+        PROFILES["paper"].protocol_of(suite.base(suite.VGG16, 0, "lr0.01"))
+    assert get("paper-bf16").protocol_of(cells[0]) == replace(protocol_of(suite.MODIFIED_CIFAR), precision="bf16")
+
+
 def described(model, dataset, score, amount, rounds, ablation):
     """A published number or a cell at initialisation, with the amount as the paper prints it."""
     return (model, dataset, score, amount and f"{Decimal(amount):.3f}", rounds, ablation)
@@ -305,9 +339,17 @@ def test_every_published_number_is_a_cell():
     for row in rows:
         place = CALLED[row["model"]], CALLED[row["dataset"]]
         rounds = int(row["rounds"]) if row["rounds"] else None
-        wanted.add(described(*place, row["scorer"], row["amount"] or None, rounds, row["ablation"]))
+        wanted.add(described(*place, row["scorer"], row["amount"] or None, rounds, training_of(row)))
     assert wanted <= run
-    assert len(wanted) == 82
+    assert len(wanted) == 84
+    seven = [row for row in rows if row["table"] == "Table 7"]
+    assert len({(row["model"], row["dataset"], training_of(row)) for row in seven}) == len(seven) == 6
+
+
+def training_of(row):
+    """The ablation, or the training that Table 7 notes; appendix D.3 speaks of that of its first row, too."""
+    first = "lr=0.01" in row["note"] or row["table"] == "Appendix D.3 text"
+    return "lr0.01" if first else row["ablation"]
 
 
 def test_a_model_that_a_profile_does_not_have_has_no_protocol():

@@ -21,6 +21,13 @@ def test_the_papers_rates(epoch, rate):
     assert learning_rate(epoch, PAPER) == rate
 
 
+def test_a_drop_may_be_to_a_fifth():
+    protocol = Protocol(lr=0.01, lr_factor=0.2)
+    assert [learning_rate(epoch, protocol) for epoch in (80, 81, 120, 121, 160)] == [0.01, 0.002, 0.002, 4e-4, 4e-4]
+    rates = [stage.lr for stage in plan(tiny.cell("base"), protocol) if isinstance(stage, Train)]
+    assert [rates.count(rate) for rate in (0.01, 0.002, 4e-4)] == [80, 40, 40]
+
+
 @pytest.mark.parametrize("rounds", [1, 5, 25])
 def test_rounds_train_an_epoch_each_and_count_into_the_160(rounds):
     stages = plan(tiny.cell(rounds=rounds), PAPER)

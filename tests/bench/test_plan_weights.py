@@ -132,6 +132,13 @@ def test_an_iteration_beyond_the_schedule_is_an_error(iteration):
         list(dense(iteration, PROTOCOL, IMAGES))
 
 
+def test_another_training_of_the_unpruned_network_follows_its_own_rates():
+    protocol = replace(PROTOCOL, lr=0.01, lr_factor=0.2)
+    slow = replace(BASE, ablation="lr0.01")
+    assert [stage.lr for stage in plan(slow, protocol, IMAGES)] == [0.01, 0.01, 0.002, 0.0004]
+    assert not set(chain(slow, protocol)) & set(chain(BASE))
+
+
 def test_a_rewinding_beyond_the_schedule_is_an_error_before_anything_is_trained():
     with pytest.raises(ValueError, match=r"^iteration 17 comes after 4 epochs of 4 iterations$"):
         plan(replace(AFTER, rewind=17), PROTOCOL, IMAGES)
@@ -142,6 +149,8 @@ def test_what_this_suite_cannot_do_is_refused():
         plan(replace(SNIP, ablation="shufle"), PROTOCOL, IMAGES)
     with pytest.raises(ValueError, match=r"suite missing_the_mark prunes weights, not filters$"):
         plan(replace(SNIP, granularity="filters"), PROTOCOL, IMAGES)
+    with pytest.raises(ValueError, match=r"^no ablation is called 'lr0.01'"):
+        plan(replace(SNIP, ablation="lr0.01"), PROTOCOL, IMAGES)
 
 
 def test_iterations_count_the_last_partial_batch():

@@ -14,7 +14,7 @@ OTHER = {
     "augmentation": "none", "epochs": 8, "batch_size": 64, "lr": 0.2, "lr_drops": (4,), "momentum": 0.8,
     "weight_decay": 5e-4, "temperature": 1.0, "precision": "bf16", "schedule": "released", "total": "released",
     "floor": "released", "counting": "released", "revival": "released", "score_samples": 640,
-    "initialisation": "kaiming_normal", "scoring_batch": 256, "warmup": 5, "probes": (0, 80),
+    "initialisation": "kaiming_normal", "scoring_batch": 256, "warmup": 5, "probes": (0, 80), "lr_factor": 0.2,
 }  # fmt: skip
 
 
@@ -43,6 +43,12 @@ def test_a_migrated_field_renames_nothing_at_its_old_value(monkeypatch):
     assert key(CELL, Protocol.from_dict(old), VERSIONS) == key(CELL, Protocol(), VERSIONS)
 
 
+def test_records_of_before_there_was_a_factor_keep_their_keys():
+    old = {name: value for name, value in Protocol().to_dict().items() if name != "lr_factor"}
+    assert Protocol.from_dict(old) == Protocol()
+    assert key(CELL, Protocol(), VERSIONS) == f"{CELL.id}-83f391e2"
+
+
 def test_a_field_no_migration_knows_is_an_error():
     values = Protocol().to_dict()
     with pytest.raises(ValueError, match=r"^a protocol has no field colour$"):
@@ -61,6 +67,8 @@ def test_a_field_no_migration_knows_is_an_error():
         ({"epochs": -1}, "epochs must not be negative; batches and score_samples must be at least 1"),
         ({"warmup": -1}, "warmup is -1; it must be some of the 160 epochs"),
         ({"epochs": 4, "warmup": 5}, "warmup is 5; it must be some of the 4 epochs"),
+        ({"lr_factor": 0.0}, "lr_factor is 0.0; it must be above 0 and at most 1"),
+        ({"lr_factor": 10.0}, "lr_factor is 10.0; it must be above 0 and at most 1"),
         ({"scoring_batch": -1}, "batches and score_samples must be at least 1"),
     ],
 )

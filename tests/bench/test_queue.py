@@ -184,6 +184,10 @@ def test_tables_of_the_second_suite_are_no_claims():
     assert "figure_7_vgg16_cifar10" in base
 
 
+def test_another_training_is_for_its_table_alone():
+    assert list(asked(weights.base(weights.MODIFIED, 0, "lr0.01"))) == ["table_7_resnet18_modified_tiny_imagenet"]
+
+
 def test_every_cell_of_the_second_suite_is_in_a_figure_or_a_table():
     assert all(asked(each) for each in get("paper").cells(suites=(weights.SUITE,)))
 

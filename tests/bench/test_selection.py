@@ -38,6 +38,17 @@ def test_base_cells_stay_beside_the_scores_and_rounds_asked_for():
     assert ids(scores=parse_scores(["base"]), models=("vgg13",)) == ["gradient_flow-vgg13-digits-base-s0"]
 
 
+def test_another_training_of_a_base_is_read_against_nothing():
+    where = {"profile": get("paper"), "suites": ("missing_the_mark",), "models": ("resnet18_modified",), "seeds": (0,)}
+    ablations = {
+        names: {cell.ablation for cell in Selection(**where, scores=parse_scores(names)).cells() if not cell.amount}
+        for names in ((), ("base",), ("random",))
+    }
+    assert ablations == {(): {"none", "lr0.01"}, ("base",): {"none", "lr0.01"}, ("random",): {"none"}}
+    pruned = Selection(**where, rounds=(100,)).cells()
+    assert {cell.ablation for cell in pruned if not cell.amount} == {"none"}
+
+
 def test_a_known_score_outside_the_grid_and_ones_own_are_added():
     assert sum("-fisher-" in name for name in ids(scores=parse_scores(["fisher"]))) == 6
     assert len(ids(scores=parse_scores(["m:mine"]))) == 54 + 29 + 6, "filters, where both suites run"

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -124,6 +125,16 @@ def test_the_overview_counts_what_became_of_the_cells():
     assert "| a processor (cpu) | 2 | 2.11.0 | none | 3.11.7 | abcdef0123 | no | 5 |" in text
 
 
+def test_the_overview_has_a_row_for_each_training():
+    cell = suite.base(suite.MODIFIED_CIFAR, 0, "lr0.01")
+    text = overview.page(evidence(record(cell, 93.7)), nowhere, {})
+    row = "| Modified ResNet-18 on CIFAR-10, lr=0.01 | 160 epochs of 128 images a step, learning rate 0.01, times 0.2 "
+    assert re.search(rf"{re.escape(row)}after epochs 80 and 120, .* \| 3 \| 1 \| 0 \| 0 \| 2 \|", text)
+    assert re.search(r"\| Modified ResNet-18 on CIFAR-10 \| 160 epochs of 256 .* \| 153 \| 0 \| 0 \| 0 \| 153 \|", text)
+    assert "| Modified ResNet-18 on CIFAR-10, lr=0.01 | 93.70 (1) | s0 |" in text
+    assert re.search(r"\| Modified ResNet-18 on CIFAR-10 \| 155 \| .*--model resnet18_modified --dataset cifar10", text)
+
+
 def test_the_overview_links_the_records_of_the_unpruned_networks():
     found = evidence(record(base(LENET)), record(base(LENET, 1), None, status="diverged"))
     text = overview.page(found, lambda each: f"{each.cell['seed']}.json", {})
@@ -217,6 +228,8 @@ def test_protocols_in_words():
         "200 epochs of 256 images a step, learning rate 0.2, a tenth after epochs 100 and 150, momentum 0.9, "
         "weight decay 0.0001, all training images"
     )
+    fifth = replace(every["resnet18"], lr_factor=0.2)
+    assert "learning rate 0.2, times 0.2 after epochs 100 and 150, momentum" in words.described(fifth)
     assert words.described(words.networks(get("mini"))[next(iter(words.networks(get("mini"))))]).endswith(
         "5,000 training images, 1,000 test images"
     )

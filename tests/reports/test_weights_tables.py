@@ -171,11 +171,27 @@ def test_without_a_number_of_runs_the_printed_number_is_taken_as_it_is():
 
 
 def test_table_7_tells_trainings_of_one_network_apart():
-    found = unpruned(Facts(evidence({suite.base(suite.MODIFIED, 0): runs(63.9, 64.0, 64.1)})))
+    fast, slow = (suite.base(suite.MODIFIED, 0, training) for training in ("none", "lr0.01"))
+    found = unpruned(Facts(evidence({fast: runs(63.9, 64.0, 64.1), slow: runs(58.5, 58.7, 58.9)})))
     rows = [row for row in found.rows if row[0] == "ResNet-18 (Modified)"]
     here = [row[4].partition("<br>")[0] for row in rows]
-    assert here == ["not run", "0 of 3 seeds", "not run", "64.00 ± 0.10 (3)"]
+    assert here == ["0 of 3 seeds", "0 of 3 seeds", "58.70 ± 0.20 (3)", "64.00 ± 0.10 (3)"]
     assert [row[2] for row in rows] == ["~95", "", "~64", ""]
+    place = "ResNet-18 (Modified), TinyImageNet"
+    judged, missing = of(found, f"{place}, lr=0.01"), of(found, "ResNet-18 (Modified), CIFAR-10, lr=0.01")
+    assert judged.judgement.difference == pytest.approx(-0.1)
+    assert judged.judgement.spread == of(found, place).judgement.spread
+    assert judged.judgement.spread.df == 4
+    assert missing.judgement.verdict == Verdict.MISSING
+    assert missing.lacks == "3 runs missing: Modified ResNet-18; base; lr0.01"
+
+
+def test_another_training_is_no_change_of_the_unpruned_network():
+    fast, slow = (suite.base(suite.MODIFIED, 0, training) for training in ("none", "lr0.01"))
+    found = Facts(evidence({fast: runs(63.0, 64.0, 65.0), slow: runs(58.0, 58.0, 58.0)}))
+    cell = suite.SNIP.cell(suite.MODIFIED, Decimal("0.5"), 0)
+    number = published.numbers(suite.SUITE, "Table 3")[0]
+    assert change(found, cell, "here", number).judgement.spread is None
 
 
 def masked(pruned_neurons, effective, layers=()):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bench.cell import Cell
+from bench.cell import BASE, Cell
 from bench.suites.missing_the_mark import TABLES, Method, Network, base
 from reports.claims.estimates import Sample
 from reports.claims.finding import Absent
@@ -59,7 +59,7 @@ def accuracy(facts: Facts, cell: Cell, where: str, number: PublishedNumber | Non
 def change(facts: Facts, cell: Cell, where: str, number: PublishedNumber | None) -> Entry:
     """Accuracy of ``cell`` minus that of the unpruned network of the same seed, in points."""
     own = base(_network(facts, cell), 0)
-    spread = pooled([_changes(facts, each, own) for each in _shown(facts, cell) if each != own])
+    spread = pooled([_changes(facts, each, own) for each in _shown(facts, cell) if each.score != BASE])
     shared = None if spread is None else sharing_a_base(spread)
     return _entry(facts, where, CHANGE, _changes(facts, cell, own), number, shared, (cell, own))
 
@@ -151,8 +151,9 @@ def _shown(facts: Facts, cell: Cell) -> list[Cell]:
     """Every cell of a network that a table shows, but for those that diverged; the pool is one for all tables."""
     network = _network(facts, cell)
     rows = [row for row in TABLES if facts.network(row.network) == network]
+    dense = (base(network, 0, row.training) for row in rows)
     pruned = (row.method.cell(network, Decimal(amount), 0) for row in rows for amount in row.amounts)
-    return [each for each in dict.fromkeys((base(network, 0), *pruned)) if not facts.evidence.diverged(each)]
+    return [each for each in dict.fromkeys((base(network, 0), *dense, *pruned)) if not facts.evidence.diverged(each)]
 
 
 def _network(facts: Facts, cell: Cell) -> Network:

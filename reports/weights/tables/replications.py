@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bench.suites.missing_the_mark import GRASP, SNIP, SUITE, Method, Network, base
+from bench.suites.missing_the_mark import GRASP, SNIP, SUITE, TRAININGS, Method, Network, base
 from reports.weights.claims.facts import Facts
 from reports.weights.claims.printed import NAMES
 from reports.weights.tables.entries import ACCURACY, CHANGE, Entry, accuracy, change
@@ -22,8 +22,6 @@ _HEAD = (
     *("Pruned, reported", "Pruned, paper", "Pruned, here", "Change, here"),
 )
 _DATASETS = {"CIFAR-10": "cifar10", "TinyImageNet": "tiny_imagenet", "ImageNet": "imagenet"}
-_TRAINED_ALIKE = "lr=0.2"
-"""What Table 7 notes of the trainings of modified ResNet-18 that are this suite's, too."""
 
 
 def replications(facts: Facts) -> Iterator[Table]:
@@ -133,7 +131,8 @@ def unpruned(facts: Facts) -> Table:
 
 def _as_trained(facts: Facts, number: PublishedNumber) -> Entry | None:
     network = _trained(facts, number)
-    other = NAMES[number.model] == "resnet18_modified" and _TRAINED_ALIKE not in number.note
-    if network is None or other:
+    if network is None:
         return None
-    return accuracy(facts, base(network, 0), f"{number.model}, {number.dataset}", number)
+    training, noted = next((each for each in TRAININGS.items() if each[1] in number.note), ("none", ""))
+    where = ", ".join(part for part in (number.model, number.dataset, noted) if part)
+    return accuracy(facts, base(network, 0, training), where, number)
