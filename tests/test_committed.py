@@ -69,7 +69,9 @@ def test_exactly_as_many_filters_or_weights_are_gone_as_the_rule_says(records):
 
 def test_the_rendered_reports_are_those_of_the_registry(registry, records):
     """The pages and the data of the figures; their drawing depends on the version of matplotlib."""
-    for name in sorted({record.profile for record in records}):
+    profiles = {record.profile for record in records}
+    assert {path.name for path in RENDERED.iterdir()} == profiles, "a report of a profile without records is of nothing"
+    for name in sorted(profiles):
         evidence, folder = gather(get(name), registry.records(name)), RENDERED / name
         how = f"run `python -m reports --profile {name}`"
         for page, text in pages(evidence, registry, folder).items():
