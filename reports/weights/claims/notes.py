@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from bench.profiles import PROFILES
 from reports.claims.relations import RESOLUTION
 from reports.weights import words
+from reports.weights.claims.at_initialisation import ALIKE
 from reports.weights.claims.facts import percent
 from reports.weights.claims.first_point import NEARLY_HALF
+from reports.weights.claims.later import SLIGHT
 from reports.weights.claims.levels import highest
 from reports.weights.claims.shortcuts import SIMILAR
 from reports.weights.evidence import Evidence
@@ -39,12 +41,14 @@ _RULES = (
     "claims are let pass, if none fails with an interval that is widened for their number (Bonferroni). A place on a "
     "grid, as the sparsity up to which accuracy is full, is MIXED one step from the printed one and FAILS beyond. A "
     "bound on the largest or smallest of several numbers FAILS where one is shown to lie beyond it, and is UNDECIDED "
-    "where one lies beyond and is not shown to. A claim of several parts HOLDS where all of them do, FAILS where some "
-    "fail and the others are undecided, is UNDECIDED where some are and the others hold, and else MIXED.",
+    "where one lies beyond and is not shown to. A claim that says several things, or one thing of several networks by "
+    "name, has several parts, each judged by itself. It HOLDS where all of them do, FAILS where some fail and the "
+    "others are undecided, is UNDECIDED where some are and the others hold, and else MIXED.",
     f"Ours, as the paper names no number: accuracy is full within {TOLERANCE:g} points of the unpruned network's; "
     f"sparsities of layers are similar within {SIMILAR:g} percentage points; nearly half of training begins at "
     f"{100 * NEARLY_HALF:g} % of it; near the highest matching sparsity is one step of the grid to either side; lower "
-    "and higher sparsities are the halves of the grid, the most extreme ones its last third.",
+    "and higher sparsities are the halves of the grid, the most extreme ones its last third; methods are similar where "
+    f"the best is at most {ALIKE:g} point above the worst, and close where one is at most {SLIGHT:g} point below.",
 )
 
 
