@@ -14,7 +14,7 @@ from reports.tables import Linker
 from reports.views import Sample
 from reports.weights import words
 from reports.weights.evidence import Evidence
-from reports.weights.ranges import TOLERANCE, Ranges, Reach, percents, ranges
+from reports.weights.ranges import TOLERANCE, Ranges, ranges, up_to
 
 _STATES = ("done", "diverged", "failed", "missing")
 
@@ -123,17 +123,7 @@ def _runs_anywhere(evidence: Evidence, network: Network, method: Method) -> bool
 
 
 def _ends(found: Ranges) -> list[str]:
-    return [_end(found.network, found.trivial), _end(found.network, found.matching)]
-
-
-def _end(network: Network, reach: Reach | None) -> str:
-    if reach is None:
-        return "open: runs are missing"
-    if not reach.level:
-        return f"none: not even {percents(sorted(network.levels)[:1])} %"
-    last = ", the highest" if reach.level == max(network.levels) else ""
-    but = f", though not at {percents(reach.except_at)} %" if reach.except_at else ""
-    return f"{percents([reach.level])} %{last}{but}"
+    return [up_to(found.network, found.trivial), up_to(found.network, found.matching)]
 
 
 def _missing(evidence: Evidence) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from bench.profiles import PROFILES
+from bench.suites.missing_the_mark import AFTER
 from reports.claims.relations import RESOLUTION
 from reports.weights import words
 from reports.weights.claims.at_initialisation import ALIKE
@@ -10,9 +11,9 @@ from reports.weights.claims.facts import percent
 from reports.weights.claims.first_point import NEARLY_HALF
 from reports.weights.claims.later import SLIGHT
 from reports.weights.claims.levels import highest
-from reports.weights.claims.shortcuts import SIMILAR
+from reports.weights.claims.shortcuts import ENTIRELY, SIMILAR
 from reports.weights.evidence import Evidence
-from reports.weights.ranges import TOLERANCE
+from reports.weights.ranges import TOLERANCE, reach, up_to
 
 _RULES = (
     "## How outcomes come about",
@@ -45,10 +46,12 @@ _RULES = (
     "name, has several parts, each judged by itself. It HOLDS where all of them do, FAILS where some fail and the "
     "others are undecided, is UNDECIDED where some are and the others hold, and else MIXED.",
     f"Ours, as the paper names no number: accuracy is full within {TOLERANCE:g} points of the unpruned network's; "
-    f"sparsities of layers are similar within {SIMILAR:g} percentage points; nearly half of training begins at "
-    f"{100 * NEARLY_HALF:g} % of it; near the highest matching sparsity is one step of the grid to either side; lower "
-    "and higher sparsities are the halves of the grid, the most extreme ones its last third; methods are similar where "
-    f"the best is at most {ALIKE:g} point above the worst, and close where one is at most {SLIGHT:g} point below.",
+    f"sparsities of layers are similar within {SIMILAR:g} percentage points; a layer is pruned entirely where its "
+    f"sparsity is {ENTIRELY} % to the one decimal that the paper prints, and the weights left of it are shown; nearly "
+    f"half of training begins at {100 * NEARLY_HALF:g} % of it; near the highest matching sparsity is one step of the "
+    "grid to either side; lower and higher sparsities are the halves of the grid, the most extreme ones its last third;"
+    f" methods are similar where the best is at most {ALIKE:g} point above the worst, and close where one is at most "
+    f"{SLIGHT:g} point below.",
 )
 
 
@@ -70,7 +73,10 @@ def networks(evidence: Evidence) -> Iterator[str]:
     """Networks whose highest matching sparsity the paper does not name, and those on other data than the paper's."""
     yield from other_data(evidence)
     if here := [network for network in words.networks(evidence.profile) if words.stands_in(network)]:
-        said = ", ".join(f"{words.model(network)} {percent(highest(network))}" for network in here)
+        measured = {network: up_to(network, reach(evidence, network, AFTER)) for network in here}
+        said = "; ".join(
+            f"{words.model(each)} {percent(highest(each))}, measured {end}" for each, end in measured.items()
+        )
         yield f"Highest matching sparsities that stand in for such as the paper does not name: {said}."
 
 
