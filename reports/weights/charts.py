@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bench.cell import Cell
-from bench.suites.missing_the_mark import Figure, Method, Network, Panel, base
+from bench.suites.missing_the_mark import AFTER, Figure, Method, Network, Panel, base
 from reports.weights import words
 from reports.weights.evidence import Evidence, State
+from reports.weights.ranges import reach, up_to
 from reports.weights.series import ACCURACY, Chart, Curve, Drawing, Run, point
 
 
@@ -58,6 +59,7 @@ def _chart(figure: Figure, panel: Panel, network: Network, evidence: Evidence) -
         network=network,
         title=panel.title,
         curves=tuple(_curve(figure, method, network, evidence) for method in panel.methods),
+        matching=up_to(network, reach(evidence, network, AFTER)) if words.stands_in(network) else "",
     )
     if figure.axis == "layers":
         return replace(chart, layers=_layers(figure, panel, network, evidence))

@@ -59,6 +59,7 @@ class Chart:
     dense_runs: tuple[Run, ...] = ()
     drops: tuple[float, ...] = ()  # iterations at which the learning rate drops
     layers: tuple[str, ...] = ()  # names of tensors, in forward order
+    matching: str = ""  # up to where sparsities match by the records, where the paper does not name it
 
     @property
     def methods(self) -> tuple[Method, ...]:
