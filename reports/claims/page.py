@@ -68,7 +68,9 @@ def _summary(groups: Mapping[str, Sequence[Evaluated]]) -> str:
     rows = []
     for title, members in groups.items():
         other = [each for each in members if not each.comparable]
-        rows.append([f"{title}, {Verdict.NOT_COMPARABLE}" if other else title, *_counts(members)])
+        alike = [each for each in members if each.comparable]
+        rows += [[title, *_counts(alike)]] if alike or not other else []
+        rows += [[f"{title}, {Verdict.NOT_COMPARABLE}", *_counts(other)]] if other else []
     return grid(["", *Outcome, "all"], rows)
 
 

@@ -9,6 +9,7 @@ from reports.markdown import BREAK, grid, number
 from reports.views import Sample
 from reports.weights import words
 from reports.weights.claims.facts import Facts, clean, percent
+from reports.weights.data import other_data
 from reports.weights.evidence import Evidence
 from reports.weights.overview import missing_command
 from reports.weights.tables.of_masks import neuron_table
@@ -61,6 +62,7 @@ def _masks(evidence: Evidence) -> Iterator[str]:
     table = neuron_table(Facts(clean(evidence)[0]))
     if table.entries:
         yield f"{table.caption}:\n\n{grid(table.head, table.rows)}"
+        yield from other_data(evidence)
 
 
 def _missing(evidence: Evidence) -> Iterator[str]:

@@ -1299,8 +1299,29 @@ def test_the_page_of_a_profile_that_is_not_comparable():
 
 def test_the_page_of_masks_says_what_its_data_are():
     page = claims.page(masks(collapsing(31, 5, 1, 0), *NETWORKS))
-    assert "On other data than the paper's: ResNet-18 on a subset of TinyImageNet." in page
+    assert "On other data than the paper's: ResNet-18 on a subset of TinyImageNet (50 of the 500" in page
     assert "the printed numbers: HOLDS 12 of 12" in page
+
+
+def test_a_percentage_of_masks_that_were_scored_on_other_images_is_not_comparable():
+    scored = msgspec.structs.replace(TEMPLATE.data, score_images=2000)
+    whole = masks(collapsing(69, 20, 14, 0), *NETWORKS)
+    records = {
+        cell: {seed: msgspec.structs.replace(each, data=scored) for seed, each in runs.items()}
+        for cell, runs in whole.records.items()
+        if cell.score in ("snip", "grasp")
+    }
+    evidence = replace(whole, records={**whole.records, **records})
+    found = {each.claim.claim_id: each for each in claims.evaluate(evidence)}
+    assert [name for name, each in found.items() if not each.comparable] == [
+        "mm_neurons_snip_resnet18", "mm_neurons_grasp_resnet18",
+    ]  # fmt: skip
+    assert found["mm_neurons_snip_resnet18"].finding.outcome == FAILS
+    page = claims.page(evidence)
+    assert "NOT COMPARABLE<br>here: **FAILS**<br>0 of 1, 1 contrary | 20.0 ± 0.1 (3)" in page
+    assert re.search(
+        r"\| Other claims \|( \d+ \|){4} 75 \|\n\| Other claims, NOT COMPARABLE \| 1 \| 0 \| 1 \| 0 \| 2 \|", page
+    )
 
 
 def test_profiles_without_the_suite_have_no_page():

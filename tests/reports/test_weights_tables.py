@@ -17,7 +17,7 @@ from reports.weights.tables.of_masks import neuron_table, ratio_table
 from reports.weights.tables.page import tables as build
 from reports.weights.tables.replications import replications, unpruned
 from results import published
-from results.record import Layer, MaskFacts
+from results.record import DataFacts, Layer, MaskFacts
 
 from .weights_records import record
 
@@ -215,6 +215,23 @@ def test_a_percentage_below_one():
     assert "printed as an upper bound" in tables.page(found)
 
 
+def test_what_was_scored_on_other_images_is_not_comparable_and_shown():
+    subset = replace(suite.RESNET18, dataset="tiny_imagenet_subset")
+    snip, synflow = (at(subset, method, 15) for method in (suite.SNIP, suite.SYNFLOW))
+    scored = DataFacts(name=subset.dataset, fingerprint="0", train_images=10_000, test_images=2_000, score_images=2_000)
+    runs = mask_runs((195, 197, 199), (9,) * 3)
+    on_images = {seed: msgspec.structs.replace(each, data=scored) for seed, each in runs.items()}
+    found = evidence({snip: on_images, synflow: mask_runs((674, 676, 678), (9,) * 3)}, MASKS)
+    section = neuron_table(Facts(found))
+    assert section.rows[2][0] == "ResNet-18 on a subset of TinyImageNet, 96.5 %"
+    assert section.rows[2][2] == "19.7 ± 0.2 (3)<br>paper 32<br>**NOT COMPARABLE** -12.3"
+    assert section.rows[2][1] == "67.6 ± 0.2 (3)<br>paper 69<br>**EQUIVALENT** -1.4"
+    assert of(section, "ResNet-18, 96.5 %, SNIP").judgement.reason == "scored on other images than the paper's"
+    page = tables.page(found)
+    assert "(50 of the 500 training images of each class)" in page
+    assert "| **NOT COMPARABLE** | scored on other images than the paper's |" in page
+
+
 def test_ratios_are_those_of_one_seed():
     plain, moved = (at(suite.RESNET20, each, 18) for each in (suite.SNIP, *suite.ablated(suite.SNIP, "shuffle")))
     found = evidence(
@@ -249,7 +266,7 @@ def test_pages():
     assert tables.page(evidence({}, profiles.get("demo"))) is None
     masks = tables.page(evidence({}, MASKS))
     assert "Profile masks has nothing to show of Table 2, Table 3, Table 5, Table 7." in masks
-    assert "On other data than the paper's: ResNet-18 on a subset of TinyImageNet." in masks
+    assert "On other data than the paper's: ResNet-18 on a subset of TinyImageNet (50 of the 500" in masks
     assert "## Section 5" in masks
     paper = tables.page(evidence({}))
     assert paper.startswith("# Pruning at initialisation: tables\n")

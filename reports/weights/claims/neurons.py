@@ -1,6 +1,7 @@
 """Claims about neurons that have no weight into them left, in percent of all, at the highest matching sparsity."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise, product
 from math import sqrt
 
@@ -15,6 +16,7 @@ from reports.weights.claims.facts import Facts, called, place
 from reports.weights.claims.levels import highest
 from reports.weights.claims.masks import between_methods, cell_of, samples
 from reports.weights.claims.printed import Place, of_masks
+from reports.weights.data import on_other_images
 from results.published import Claim, PublishedNumber
 from results.record import Record
 
@@ -49,7 +51,9 @@ def percentage(network: Network, method: Method) -> Check:
     def check(facts: Facts, claim: Claim) -> Finding:
         tested = tuple(comparisons(facts, (network,), (_as_printed(method),), trained=False))
         measured = [each.sides[0].partition(" ")[2] for each in tested if isinstance(each, Comparison)]
-        return judged(claim.strength, tested, measured=", ".join(measured))
+        found = judged(claim.strength, tested, measured=", ".join(measured))
+        own = facts.network(network)
+        return replace(found, comparable=own is None or not on_other_images(facts.evidence, cell_of(method, own)))
 
     return check
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from bench.profiles import PROFILES
 from bench.suites.missing_the_mark import AFTER
 from reports.claims.relations import RESOLUTION
 from reports.weights import words
@@ -12,6 +11,7 @@ from reports.weights.claims.first_point import NEARLY_HALF
 from reports.weights.claims.later import SLIGHT
 from reports.weights.claims.levels import highest
 from reports.weights.claims.shortcuts import ENTIRELY, SIMILAR
+from reports.weights.data import other_data
 from reports.weights.evidence import Evidence
 from reports.weights.ranges import TOLERANCE, reach, up_to
 
@@ -78,14 +78,3 @@ def networks(evidence: Evidence) -> Iterator[str]:
             f"{words.model(each)} {percent(highest(each))}, measured {end}" for each, end in measured.items()
         )
         yield f"Highest matching sparsities that stand in for such as the paper does not name: {said}."
-
-
-def other_data(evidence: Evidence) -> Iterator[str]:
-    """Which networks are on other data than the paper's, and what that does to their masks."""
-    paper = {network: words.own(PROFILES["paper"], network) for network in words.networks(evidence.profile)}
-    if swapped := [here for here, theirs in paper.items() if theirs is not None and theirs.dataset != here.dataset]:
-        yield (
-            f"On other data than the paper's: {', '.join(words.title(network) for network in swapped)}. Masks by "
-            "magnitude, SynFlow and random scores depend on no image, so theirs are of the paper's kind. Those by SNIP "
-            "and GraSP are scored on other images; they are held against the printed numbers as if that did not matter."
-        )

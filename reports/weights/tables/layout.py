@@ -55,7 +55,7 @@ def verdict(entry: Entry) -> str:
     if judgement is None or judgement.verdict == Verdict.MISSING:
         return ""
     mark = REMARK if entry.as_printed else ""
-    if judgement.verdict in (Verdict.NOT_COMPARABLE, Verdict.TOO_FEW) or judgement.difference is None:
+    if judgement.verdict == Verdict.TOO_FEW or judgement.difference is None:
         return f"**{judgement.verdict}**{mark}"
     return f"**{judgement.verdict}**{mark} {number(judgement.difference, DIGITS[entry.metric], with_sign=True)}"
 

@@ -3,7 +3,7 @@
 from reports.markdown import remarks
 from reports.weights import words
 from reports.weights.claims.facts import Facts, clean
-from reports.weights.claims.notes import other_data
+from reports.weights.data import other_data
 from reports.weights.evidence import Evidence
 from reports.weights.tables.layout import NOTED, Table
 from reports.weights.tables.of_masks import neuron_table, ratio_table
