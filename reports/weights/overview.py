@@ -12,8 +12,8 @@ from reports.prices import Prices
 from reports.provenance import environments
 from reports.tables import Linker
 from reports.views import Sample
-from reports.weights import words
-from reports.weights.evidence import Evidence
+from reports.weights import places, records, words
+from reports.weights.evidence import Evidence, best_accuracy
 from reports.weights.ranges import TOLERANCE, Ranges, ranges, up_to
 
 _STATES = ("done", "diverged", "failed", "missing")
@@ -53,7 +53,7 @@ def _runs(evidence: Evidence) -> str:
         counts.setdefault((cell.model, cell.dataset), Counter())[evidence.state(cell)] += 1
     rows = [
         [
-            words.title(network),
+            _linked(evidence, network),
             words.described(protocol),
             *_counted(counts.get((network.model, network.dataset), Counter())),
         ]
@@ -79,9 +79,9 @@ def _dense(evidence: Evidence, link: Linker) -> str:
     networks = [network for network in words.networks(evidence.profile) if _has(evidence, base(network, 0))]
     if not networks:
         return ""
-    rows = [[words.title(network), *_accuracy(evidence, base(network, 0), link)] for network in networks]
-    said = "Test accuracy in percent after the last epoch: mean ± standard deviation (seeds)."
-    return f"## Unpruned networks\n\n{said}\n\n{grid(['network', 'accuracy', 'records'], rows)}"
+    rows = [[_linked(evidence, network), *_accuracy(evidence, base(network, 0), link)] for network in networks]
+    said = "Test accuracy in percent after the last epoch, and at the best: mean ± standard deviation (seeds)."
+    return f"## Unpruned networks\n\n{said}\n\n{grid(['network', 'last epoch', 'best epoch', 'records'], rows)}"
 
 
 def _has(evidence: Evidence, cell: Cell) -> bool:
@@ -89,11 +89,11 @@ def _has(evidence: Evidence, cell: Cell) -> bool:
 
 
 def _accuracy(evidence: Evidence, cell: Cell, link: Linker) -> list[str]:
-    shown = []
-    for seed, record in sorted(evidence.seeds(cell).items()):
-        target, status = link(record), "" if record.status == "done" else f" {record.status}"
-        shown.append((f"[s{seed}]({target})" if target else f"s{seed}") + status)
-    return [number(Sample(tuple(evidence.accuracy(cell).values()))) or "missing", " ".join(shown)]
+    last, best = (
+        number(Sample(tuple(values.values())))
+        for values in (evidence.accuracy(cell), evidence.values(cell, best_accuracy))
+    )
+    return [last or "missing", best, " ".join(records.runs(evidence, cell, link))]
 
 
 def _ranges(evidence: Evidence) -> str:
@@ -104,7 +104,7 @@ def _ranges(evidence: Evidence) -> str:
     ]
     if not found:
         return ""
-    rows = [[words.title(each.network), *_ends(each)] for each in found]
+    rows = [[_linked(evidence, each.network), *_ends(each)] for each in found]
     return f"## Sparsity ranges\n\n{_RANGES}\n\n{grid(['network', 'trivial up to', 'matching up to'], rows)}"
 
 
@@ -120,6 +120,12 @@ _RANGES = (
 
 def _runs_anywhere(evidence: Evidence, network: Network, method: Method) -> bool:
     return any(_has(evidence, method.cell(network, level_amount(level), 0)) for level in network.levels)
+
+
+def _linked(evidence: Evidence, network: Network) -> str:
+    """The name of a network, with a link to the page of its records where it has any."""
+    name = words.title(network)
+    return f"[{name}]({places.page(network)}.md)" if network in records.networks(evidence) else name
 
 
 def _ends(found: Ranges) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.profiles import Profile
 from bench.suites.missing_the_mark import FIGURES, SUITE, Figure
 from reports.tables import Linker
-from reports.weights import claims, figures, overview, tables, words
+from reports.weights import claims, figures, overview, places, records, tables, words
 from reports.weights.captions import caption, lacking
 from reports.weights.charts import drawing
 from reports.weights.evidence import Evidence
@@ -53,8 +53,11 @@ def pages(evidence: Evidence, link: Linker) -> dict[str, str]:
         f"{SUITE}_figures": _figures(evidence),
     }
     there = {name: text for name, text in found.items() if text is not None}
+    networks = {places.page(network): network for network in records.networks(evidence)}
     links = {TITLES[name]: f"{name}.md" for name in there}
-    return {SUITE: overview.page(evidence, link, links), **there}
+    links |= {records.title(network): f"{name}.md" for name, network in networks.items()}
+    pages_of = {name: records.page(evidence, network, link) for name, network in networks.items()}
+    return {SUITE: overview.page(evidence, link, links), **there, **pages_of}
 
 
 def _figures(evidence: Evidence) -> str:

@@ -1281,7 +1281,8 @@ def test_the_page_of_lenet():
     assert "[`mm_lenet_grasp_invert_hurts`](#mm_lenet_grasp_invert_hurts)" in page
     assert '<a id="mm_lenet_grasp_invert_hurts"></a>' in page
     assert "**HOLDS**<br>3 of 3" in page
-    assert "grasp-k4 97.00 ± 0.10 (3)" in page
+    where = "missing_the_mark_lenet300_100-mnist.md#missing_the_mark-lenet300_100-mnist-grasp-k4"
+    assert f"[grasp-k4]({where}) 97.00 ± 0.10 (3)" in page
     assert "95 % interval by Student's t" in page
     assert page.index("## Undecided") < page.index("## How outcomes come about") < page.index("## Comparisons")
 

@@ -165,6 +165,7 @@ def test_the_csv_holds_every_point_that_is_drawn():
         "mean": "91.125",
         "std": str(2**0.5),
         "n": "2",
+        "records": f"{records[0].key} {records[1].key}",
     }
 
 

@@ -1,6 +1,7 @@
 """Claims about skip connections: the 1x1 convolutions of residual networks where they sample down."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import isqrt
 from statistics import fmean
 
@@ -14,6 +15,7 @@ from reports.weights.claims.facts import Facts, place
 from reports.weights.claims.layers import is_shortcut, names, sparsity
 from reports.weights.claims.levels import highest
 from reports.weights.claims.masks import Quantity, cell_of, samples, single
+from reports.weights.places import run_address
 from results.record import Layer, Record
 
 SIMILAR = MARGINS["neurons_pruned_pct"]
@@ -58,7 +60,7 @@ def emptied(count: int) -> Compare:
         for seed, layers in found.items():
             shown = [layer for layer in layers if is_shortcut(layer.name)]
             yield Comparison(
-                what=f"{place(network, highest(network))}, seed {seed}",
+                what=f"{place(network, highest(network))}, [seed {seed}]({run_address(replace(cell, seed=seed))})",
                 sides=tuple(map(_left, shown)),
                 estimate=Estimate(sum(_printed(layer) == ENTIRELY for layer in shown)),
                 relation=exactly(count),

@@ -37,6 +37,7 @@ class Entry:
     number: PublishedNumber | None
     judgement: Judgement | None
     lacks: str = ""
+    cells: tuple[Cell, ...] = ()  # that it is made of, the first of which it is named after
 
     @property
     def bound(self) -> bool:
@@ -117,7 +118,16 @@ def _entry(
             judgement = replace(judgement, verdict=Verdict.NOT_COMPARABLE, reason=reason or OTHER_IMAGES)
     seeds = len(facts.evidence.profile.seeds)
     lacks = lacking([Absent(where, tuple(cells))], facts.evidence) if len(ours) < seeds else ""
-    return Entry(where=where, metric=metric, ours=ours, seeds=seeds, number=number, judgement=judgement, lacks=lacks)
+    return Entry(
+        where=where,
+        metric=metric,
+        ours=ours,
+        seeds=seeds,
+        number=number,
+        judgement=judgement,
+        lacks=lacks,
+        cells=tuple(cells),
+    )
 
 
 def _judged(ours: Sequence[float], number: PublishedNumber, spread: Spread | None) -> Judgement:
