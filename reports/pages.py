@@ -17,6 +17,7 @@ from reports.places import linker
 from reports.prices import prices
 from reports.provenance import problems
 from reports.tables import Context, purpose_notes, tables
+from reports.weights import elsewhere
 from reports.weights import evidence as weights
 from reports.weights import pages as second
 from results.registry import Registry
@@ -62,7 +63,8 @@ def pages(
     profile = evidence.profile
     if others is None:
         others = weights.gather(profile, registry.records(profile.name))
-    more = second.pages(others, linker(registry, folder)) if second.shown(others) else {}
+    beside = elsewhere.others(profile, registry) if second.shown(others) else ()
+    more = second.pages(others, linker(registry, folder), beside) if second.shown(others) else {}
     links = {second.TITLES[name]: f"{name}.md" for name in more if name in second.TITLES}
     if gradient_flow.SUITE not in profile.suites:
         return {"index": _front(profile, registry, links), **more}
