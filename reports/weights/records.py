@@ -7,7 +7,7 @@ from typing import Any
 from bench.cell import BASE, Cell
 from bench.suites.missing_the_mark import ABLATIONS, Network
 from reports.markdown import grid, link, number
-from reports.tables import Linker
+from reports.tables import Linker, state
 from reports.views import Run, Sample
 from reports.weights import words
 from reports.weights.claims.facts import called
@@ -80,5 +80,4 @@ def runs(evidence: Evidence, cell: Cell, link_to: Linker, *, anchors: bool = Fal
 
 
 def _run(cell: Cell, record: Record, link_to: Linker, *, anchors: bool) -> Run:
-    state = "done" if record.status == "done" else "diverged" if record.status == "diverged" else "failed"
-    return Run(cell.seed, state, record.status, link_to(record), cell.id if anchors else None)
+    return Run(cell.seed, state(record), record.status, link_to(record), cell.id if anchors else None)

@@ -46,8 +46,9 @@ _RULES = (
     "name, has several parts, each judged by itself. It HOLDS where all of them do, FAILS where some fail and the "
     "others are undecided, is UNDECIDED where some are and the others hold, and else MIXED.",
     f"Ours, as the paper names no number: accuracy is full within {TOLERANCE:g} points of the unpruned network's; "
-    f"sparsities of layers are similar within {SIMILAR:g} percentage points; a layer is pruned entirely where its "
-    f"sparsity is {ENTIRELY} % to the one decimal that the paper prints, and the weights left of it are shown; nearly "
+    f"sparsities of layers are similar within {SIMILAR:g} percentage points; a shortcut is pruned entirely where its "
+    f"sparsity is {ENTIRELY} % to the one decimal that the paper prints, and the weights left of it are shown, while "
+    "neurons are counted in those of which none is left; nearly "
     f"half of training begins at {100 * NEARLY_HALF:g} % of it; near the highest matching sparsity is one step of the "
     "grid to either side; lower and higher sparsities are the halves of the grid, the most extreme ones its last third;"
     f" methods are similar where the best is at most {ALIKE:g} point above the worst, and close where one is at most "
@@ -75,6 +76,6 @@ def networks(evidence: Evidence) -> Iterator[str]:
     if here := [network for network in words.networks(evidence.profile) if words.stands_in(network)]:
         measured = {network: up_to(network, reach(evidence, network, AFTER)) for network in here}
         said = "; ".join(
-            f"{words.model(each)} {percent(highest(each))}, measured {end}" for each, end in measured.items()
+            f"{words.model(each)} {percent(highest(each))}, measured here: {end}" for each, end in measured.items()
         )
         yield f"Highest matching sparsities that stand in for such as the paper does not name: {said}."
