@@ -77,3 +77,30 @@ def test_an_error_inside_does_not_leave_it_so() -> None:
         """
     )
     assert kept > 800
+
+
+class Library:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.options: dict[int, int] = {}
+
+    def mallopt(self, option: int, value: int) -> None:
+        self.options[option] = value
+
+    def malloc_trim(self, pad: int) -> None:
+        assert pad == 0
+
+
+def test_afterwards_it_is_as_it_was_told_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or, where it was told nothing, what glibc comes to by itself: 32 MiB, and twice that at the heap's end."""
+    library = Library()
+    monkeypatch.setattr(freed, "_glibc", lambda: library)
+    monkeypatch.setattr(freed, "_kept", (2**25, 2**26))
+    with freed.given_back(2**20):
+        assert library.options == {-3: 2**20, -1: 2**31 - 1}
+    assert library.options == {-3: 2**25, -1: 2**26}
+    freed.keep(2**27)
+    with freed.given_back(2**20):
+        assert library.options[-3] == 2**20
+    assert library.options == {-3: 2**27, -1: 2**31 - 1}
