@@ -1,6 +1,7 @@
 """Into how many processes cells on a CPU are divided where nobody says."""
 
 import os
+import sys
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -30,9 +31,13 @@ def processors() -> int:
 def share_threads(workers: int) -> None:
     """Divide the processors among ``workers`` processes, which otherwise each take all of them.
 
-    Has an effect before torch is imported, and none where ``OMP_NUM_THREADS`` is set already.
+    No effect where ``OMP_NUM_THREADS`` is set already.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, processors() // workers)))
+    if "OMP_NUM_THREADS" not in os.environ:
+        each = max(1, processors() // workers)
+        os.environ["OMP_NUM_THREADS"] = str(each)
+        if "torch" in sys.modules:  # as where a folder's conftest.py imports it, which has read the variable then
+            sys.modules["torch"].set_num_threads(each)
 
 
 def _memory() -> int:

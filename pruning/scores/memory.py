@@ -27,7 +27,7 @@ def survey(model: nn.Module, images: Tensor) -> Survey:
 
     Two, as batch norm without running statistics refuses a single one. Parameters, buffers and images are not counted,
     as they are there anyway. A module may be computed anew if it holds others, turns tensors into one new tensor, and
-    leaves what it is given as it was.
+    leaves what it is given as it was; it is left out where all that it holds may, as that would only be computed twice.
     """
     held: dict[int, int] = {}
     modules: dict[nn.Module, bool] = {}
@@ -41,7 +41,9 @@ def survey(model: nn.Module, images: Tensor) -> Survey:
         logits = model(images[:2])  # its graph lives as long, so no address stands for two tensors
     del logits
     total = sum(size for address, size in held.items() if address not in own)
-    return Survey(max(1, total // len(images[:2])), tuple(module for module, fit in modules.items() if fit))
+    fit = {module for module, may in modules.items() if may}
+    innermost = [module for module in modules if module in fit and not fit.issuperset(module.children())]
+    return Survey(max(1, total // len(images[:2])), tuple(innermost))
 
 
 @contextmanager

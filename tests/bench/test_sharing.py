@@ -63,6 +63,8 @@ def test_where_the_memory_is_unknown_there_are_two_processes_at_most(monkeypatch
 
 
 def test_workers_share_the_processors_unless_told_otherwise(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr("torch.set_num_threads", seen.append)  # what has read the variable is told
     monkeypatch.setattr(sharing, "CGROUP", tmp_path)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
@@ -74,3 +76,4 @@ def test_workers_share_the_processors_unless_told_otherwise(monkeypatch, tmp_pat
     monkeypatch.delenv("OMP_NUM_THREADS")
     share_threads(99)
     assert os.environ["OMP_NUM_THREADS"] == "1"
+    assert seen == [2, 1]

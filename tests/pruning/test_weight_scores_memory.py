@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pruning import models, scores
-from pruning.scores import BNMode, lean, memory, spill
+from pruning.scores import BNMode, lean, memory, norm, spill
 from pruning.scores import batches as batches_module
 from pruning.substitute import Substitute
 
@@ -76,7 +76,6 @@ def test_activations_computed_anew_give_the_same_scores(name: str, model: str, m
     kept = scores.weight_scores(name, net, sample)
     monkeypatch.setattr(memory, "BUDGET", ANEW)
     monkeypatch.setattr(spill, "LEAST", 2**12)
-    monkeypatch.setattr(lean, "PIECE", 2**13)
     before = copy.deepcopy(net.state_dict())
     assert close(scores.weight_scores(name, net, sample), kept, rtol=1e-8)  # batch norm sums in another order
     assert all(torch.equal(before[key], tensor) for key, tensor in net.state_dict().items())
@@ -344,56 +343,6 @@ def test_a_pass_that_fails_leaves_no_tensors_behind(monkeypatch: pytest.MonkeyPa
     assert tensors() == before
 
 
-@pytest.mark.parametrize("piece", [1, 500, 2**26])
-@pytest.mark.parametrize(
-    ("affine", "tracks", "training"), [(True, True, True), (False, False, True), (True, True, False)]
-)
-def test_batch_norm_by_channels(
-    piece: int, affine: bool, tracks: bool, training: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lean, "PIECE", piece)
-    x = torch.rand(4, 5, 3, 3, dtype=torch.float64, requires_grad=True)
-    wanted, found = (
-        nn.BatchNorm2d(5, affine=affine, track_running_stats=tracks).double().train(training) for _ in range(2)
-    )
-
-    def slopes(norm: nn.BatchNorm2d) -> tuple[Tensor, ...]:
-        y = norm(x)
-        (first,) = torch.autograd.grad(y.square().sin().sum(), [x], create_graph=True)
-        return y, first, *torch.autograd.grad(first.square().sum(), [x, *norm.parameters()], allow_unused=True)
-
-    usual = slopes(wanted)
-    with Substitute(lean._batch_norm):
-        ours = slopes(found)
-    assert all(torch.allclose(a, b, rtol=1e-12) for a, b in zip(ours, usual, strict=True))
-    assert all(torch.allclose(a.double(), b.double()) for a, b in zip(found.buffers(), wanted.buffers(), strict=True))
-
-
-class Norms(TorchDispatchMode):
-    """Channels of every batch norm that is computed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.channels: list[int] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.ops.aten.native_batch_norm.default:
-            self.channels.append(args[0].shape[1])
-        return func(*args, **(kwargs or {}))
-
-
-def test_batch_norm_is_split_where_modules_run_again_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lean, "PIECE", 2 * 4 * 3 * 3 * 8)  # two channels of what comes
-    norm, x = nn.BatchNorm2d(5).double(), torch.rand(4, 5, 3, 3, dtype=torch.float64)
-    inner = nn.Sequential(norm)
-    with lean.little_memory([inner]), Norms() as seen:
-        y = inner(x.requires_grad_())
-        forward = list(seen.channels)
-        torch.autograd.grad(y.square().sum(), [x])
-    assert forward == [2, 2, 1]
-    assert seen.channels == [*forward, *forward]
-
-
 def test_a_network_without_modules_to_compute_anew_uses_files_too(
     files: Callable[[], list[Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -403,6 +352,15 @@ def test_a_network_without_modules_to_compute_anew_uses_files_too(
     net.register_forward_hook(lambda *_: seen.append(len(files())))
     assert close(scores.weight_scores("grasp", net, sample), kept)
     assert max(seen) > 0
+
+
+def test_of_modules_in_each_other_the_innermost_are_computed_anew() -> None:
+    net, sample = trained_looking("resnet20"), images(2, 8)
+    assert {type(module).__name__ for module in memory.survey(net, sample).modules} == {"Stem", "Block"}
+    inner = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU())
+    both, alone = nn.Sequential(inner, nn.Sequential(nn.Conv2d(4, 4, 1))), nn.Sequential(inner, nn.Conv2d(4, 4, 1))
+    assert memory.survey(nn.Sequential(both), sample.float()).modules == (inner, both[1])
+    assert memory.survey(nn.Sequential(alone), sample.float()).modules == (alone, inner)
 
 
 # How much memory.
@@ -439,6 +397,21 @@ def test_computing_anew_takes_less(name: str, monkeypatch: pytest.MonkeyPatch) -
     kept = peak(lambda: scores.weight_scores(name, net, sample))
     monkeypatch.setattr(memory, "BUDGET", ANEW)
     assert peak(lambda: scores.weight_scores(name, net, sample)) < 0.6 * kept
+
+
+def test_second_derivative_of_batch_norm_takes_what_it_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(norm, "PIECE", 2**13)
+    x, slope, along = (torch.rand(64, 8, 8, 8).requires_grad_() for _ in range(3))
+    module = nn.BatchNorm2d(8)
+
+    def second(first: Tensor) -> int:
+        return peak(lambda: torch.autograd.grad(first, [x, slope], along))
+
+    slopes = torch.autograd.grad(module(x), [x], slope, create_graph=True)
+    with Substitute(norm.batch_norm):
+        ours = torch.autograd.grad(module(x), [x], slope, create_graph=True)
+    assert second(ours[0]) < 5.5 * x.nbytes  # three that are there, looked at piece by piece, and two that are found
+    assert second(slopes[0]) > 7.5 * x.nbytes
 
 
 @pytest.mark.parametrize("name", ["snip", "grasp", "abs_grasp"])
