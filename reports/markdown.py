@@ -67,18 +67,18 @@ def _states(view: CellView) -> Iterator[str]:
     if done and not view.headline.n:
         yield "no base run of the same seed" if view.signed else "no accuracy in the record"
     if linked := [run for run in done if run.link]:
-        yield " ".join(_link(run) for run in linked)
+        yield " ".join(link(run) for run in linked)
     for run in view.runs:
         if run.state == "diverged":
-            yield f"diverged {_link(run)}"
+            yield f"diverged {link(run)}"
         elif run.state == "failed":
-            yield f"failed: {run.status} {_link(run)}"
+            yield f"failed: {run.status} {link(run)}"
     if absent := [run for run in view.runs if run.state == "missing"]:
         which = "" if len(absent) == len(view.runs) else f" {' '.join(f's{run.seed}' for run in absent)}"
         yield f"missing{which} ({duration(sum(run.seconds for run in absent))})"
 
 
-def _link(run: Run) -> str:
+def link(run: Run) -> str:
     """The seed with a link to its record; on the page that is the cell's address its id is an anchor."""
     text = f"[s{run.seed}]({run.link})" if run.link else f"s{run.seed}"
     return f'<a id="{run.anchor}"></a>{text}' if run.anchor else text

@@ -17,6 +17,7 @@ from reports.places import linker
 from reports.prices import prices
 from reports.provenance import problems
 from reports.tables import Context, purpose_notes, tables
+from reports.weights import elsewhere
 from reports.weights import evidence as weights
 from reports.weights import pages as second
 from results.registry import Registry
@@ -62,8 +63,9 @@ def pages(
     profile = evidence.profile
     if others is None:
         others = weights.gather(profile, registry.records(profile.name))
-    more = second.pages(others, linker(registry, folder)) if second.shown(others) else {}
-    links = {second.TITLES[name]: f"{name}.md" for name in more}
+    beside = elsewhere.others(profile, registry) if second.shown(others) else ()
+    more = second.pages(others, linker(registry, folder), beside) if second.shown(others) else {}
+    links = {second.TITLES[name]: f"{name}.md" for name in more if name in second.TITLES}
     if gradient_flow.SUITE not in profile.suites:
         return {"index": _front(profile, registry, links), **more}
     return {**_first_suite(evidence, registry, folder, links), **more}
@@ -126,7 +128,9 @@ def _html(profile: str, texts: Mapping[str, str]) -> str:
 
 
 def _inner(text: str, names: Iterable[str]) -> str:
-    return re.sub(rf"\(({'|'.join(map(re.escape, names))})\.md\)", r"(#\1)", text)
+    """A link to a page leads to its section, one to a place on a page to the place."""
+    pages = "|".join(map(re.escape, names))
+    return re.sub(rf"\(({pages})\.md(?:#([^)]+))?\)", lambda found: f"(#{found[2] or found[1]})", text)
 
 
 def _readable(text: str) -> str:

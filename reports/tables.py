@@ -149,7 +149,7 @@ def _runs(quantity: Quantity, setting: Setting, context: Context) -> tuple[Run, 
     return tuple(
         Run(
             seed,
-            _state(records.get(seed)),
+            state(records.get(seed)),
             records[seed].status if seed in records else "",
             link=context.link(records[seed]) if seed in records else None,
             anchor=setting.cell(seed).id if f"Table {home(setting)}" == quantity.table else None,
@@ -166,7 +166,8 @@ def home(setting: Setting) -> int:
     return 3 if setting.score in suite.TABLE3_ONLY else 1
 
 
-def _state(record: Record | None) -> State:
+def state(record: Record | None) -> State:
+    """What became of a run, of which ``record`` is left; None where there is none."""
     if record is None:
         return "missing"
     if record.status in ("done", "diverged"):

@@ -41,7 +41,11 @@ class Sample:
 
     def said(self, digits: int = 2) -> str:
         """``SNIP 92.05 ± 0.12 (3)``: mean, standard deviation of these values, and how many."""
-        return f"{self.label} {self.mean:.{digits}f} ± {stdev(self.values):.{digits}f} ({len(self.values)})"
+        return f"{self.label} {self.numbers(digits)}"
+
+    def numbers(self, digits: int = 2) -> str:
+        """The same without label."""
+        return f"{self.mean:.{digits}f} ± {stdev(self.values):.{digits}f} ({len(self.values)})"
 
 
 @dataclass(frozen=True)

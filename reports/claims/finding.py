@@ -67,6 +67,7 @@ class Finding:
     tested: tuple[Tested, ...] = ()
     reason: str = ""  # why there is nothing to compare, where that is so
     on_records: bool = True  # False where it rests on printed numbers or on the definition of the cells
+    comparable: bool = True  # False where what was measured is another quantity than the paper's
     on_print: "Finding | None" = None  # the same claim on the paper's own numbers, where it prints them
 
     @property
@@ -82,7 +83,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A claim, and what came of it; ``comparable`` is False where records of another protocol were held against it."""
+    """A claim, and what came of it; ``comparable`` is False where another protocol or quantity was held against it."""
 
     claim: Claim
     finding: Finding
@@ -209,7 +210,10 @@ def evaluated(claims: Iterable[Claim], check: Callable[[Claim], Finding], *, com
     """Claims in their order, core claims first, each with what came of it."""
     ordered = sorted(claims, key=lambda claim: claim.tier != "core")
     found = ((claim, check(claim)) for claim in ordered)
-    return tuple(Evaluated(claim, finding, comparable or not finding.on_records) for claim, finding in found)
+    return tuple(
+        Evaluated(claim, finding, (comparable and finding.comparable) or not finding.on_records)
+        for claim, finding in found
+    )
 
 
 K = TypeVar("K")

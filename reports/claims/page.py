@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from reports.claims.finding import Absent, Comparison, Evaluated, Finding, Outcome
 from reports.claims.relations import Says
@@ -31,6 +31,7 @@ class Frame:
     rules: str
     lacking: Lacking
     demonstration: bool  # the paper's numbers are not to stand beside these records
+    elsewhere: Mapping[str, str] = field(default_factory=dict)  # what came of claims in other reports, by claim
 
 
 def page(frame: Frame, found: Sequence[Evaluated]) -> str:
@@ -46,7 +47,7 @@ def page(frame: Frame, found: Sequence[Evaluated]) -> str:
         _summary(groups),
         *frame.notes,
         *(_decided(title, members, frame.lacking) for title, members in groups.items()),
-        _undecided([each for each in found if each.finding.outcome == Outcome.UNDECIDED], frame.lacking),
+        _undecided([each for each in found if each.finding.outcome == Outcome.UNDECIDED], frame),
         frame.rules,
         _evidence(found),
     )
@@ -68,7 +69,9 @@ def _summary(groups: Mapping[str, Sequence[Evaluated]]) -> str:
     rows = []
     for title, members in groups.items():
         other = [each for each in members if not each.comparable]
-        rows.append([f"{title}, {Verdict.NOT_COMPARABLE}" if other else title, *_counts(members)])
+        alike = [each for each in members if each.comparable]
+        rows += [[title, *_counts(alike)]] if alike or not other else []
+        rows += [[f"{title}, {Verdict.NOT_COMPARABLE}", *_counts(other)]] if other else []
     return grid(["", *Outcome, "all"], rows)
 
 
@@ -88,10 +91,10 @@ def _decided(title: str, found: Sequence[Evaluated], lacking: Lacking) -> str:
     return f"## {title}\n\n{grid(head, rows)}"
 
 
-def _undecided(found: Sequence[Evaluated], lacking: Lacking) -> str:
+def _undecided(found: Sequence[Evaluated], frame: Frame) -> str:
     if not found:
         return ""
-    rows = ([_name(each), _says(each), _so_far(each), _why(each.finding, lacking)] for each in found)
+    rows = ([_name(each), _says(each), _so_far(each), _why(each, frame)] for each in found)
     head = ["claim", "what the paper says", "measured", "why it is undecided"]
     return f"## Undecided\n\n{grid(head, rows)}"
 
@@ -148,9 +151,12 @@ def _sides(each: Comparison) -> Iterator[str]:
         yield f"and {len(each.sides) - _SIDES} more means"
 
 
-def _why(finding: Finding, lacking: Lacking) -> str:
-    reasons = (finding.share, finding.reason, lacking(finding.absent))
-    return "; ".join(reason for reason in reasons if reason) or "this profile has no such cells"
+def _why(each: Evaluated, frame: Frame) -> str:
+    """What it lacks here, and what came of it elsewhere."""
+    finding = each.finding
+    reasons = (finding.share, finding.reason, frame.lacking(finding.absent))
+    said = "; ".join(reason for reason in reasons if reason) or "this profile has no such cells"
+    return BREAK.join(filter(None, (said, frame.elsewhere.get(each.claim.claim_id, ""))))
 
 
 def _evidence(found: Iterable[Evaluated]) -> str:

@@ -90,8 +90,9 @@ def _places(drawn: Drawing) -> str:
     if drawn.figure.axis not in ("iteration", "neurons", "layers"):
         return ""
     found = (f"{words.model(network)} with {_percent(drawn, network):.1f} %" for network in drawn.networks)
-    instead = any(map(words.stands_in, drawn.networks))
-    why = ", which stands in for its highest matching sparsity, as the paper names none" if instead else ""
+    measured = ", ".join(dict.fromkeys(chart.matching for chart in drawn.charts if chart.matching))
+    instead = f"which stands in for its highest matching sparsity, as the paper names none; measured here: {measured}"
+    why = f", {instead}" if measured else ""
     return f"{', '.join(found)} of its weights pruned{why}."
 
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bench.cell import Cell
-from bench.suites.missing_the_mark import Figure, Method, Network, Panel, base
+from bench.suites.missing_the_mark import AFTER, Figure, Method, Network, Panel, base
 from reports.weights import words
 from reports.weights.evidence import Evidence, State
-from reports.weights.series import ACCURACY, Chart, Curve, Drawing, Run, point
+from reports.weights.ranges import reach, up_to
+from reports.weights.series import ACCURACY, Chart, Curve, Drawing, Run, Value, point
 
 
 def drawing(figure: Figure, evidence: Evidence) -> Drawing | None:
@@ -58,6 +59,7 @@ def _chart(figure: Figure, panel: Panel, network: Network, evidence: Evidence) -
         network=network,
         title=panel.title,
         curves=tuple(_curve(figure, method, network, evidence) for method in panel.methods),
+        matching=up_to(network, reach(evidence, network, AFTER)) if words.stands_in(network) else "",
     )
     if figure.axis == "layers":
         return replace(chart, layers=_layers(figure, panel, network, evidence))
@@ -66,7 +68,7 @@ def _chart(figure: Figure, panel: Panel, network: Network, evidence: Evidence) -
     dense = base(network, 0)
     return replace(
         chart,
-        dense=point(0, evidence.accuracy(dense).values()),
+        dense=point(0, _of(evidence, dense, evidence.accuracy(dense))),
         dense_runs=tuple(_runs(0, dense, evidence, _trained)),
         drops=_drops(network, evidence) if figure.axis == "iteration" else (),
     )
@@ -115,13 +117,19 @@ def _shuffled(cell: Cell) -> Cell:
 
 
 Cells = Sequence[tuple[float, Cell]]
-Values = dict[float, list[float]]
+Values = dict[float, list[Value]]
 """Numbers by place, one for each seed."""
+
+
+def _of(evidence: Evidence, cell: Cell, numbers: Mapping[int, float]) -> list[Value]:
+    """Numbers of ``cell`` by seed, each with the key of its record."""
+    records = evidence.seeds(cell)
+    return [(number, (records[seed].key,)) for seed, number in numbers.items()]
 
 
 def _accuracies(cells: Cells, evidence: Evidence) -> Values:
     """Test accuracy in percent after the last epoch."""
-    return {x: list(evidence.accuracy(cell).values()) for x, cell in cells}
+    return {x: _of(evidence, cell, evidence.accuracy(cell)) for x, cell in cells}
 
 
 def _ratios(cells: Cells, evidence: Evidence) -> Values:
@@ -130,26 +138,33 @@ def _ratios(cells: Cells, evidence: Evidence) -> Values:
     for x, cell in cells:
         own, shuffled = evidence.masks(cell), evidence.masks(_shuffled(cell))
         both = [seed for seed in own if seed in shuffled and own[seed].effective_weights]
-        found[x] = [shuffled[seed].effective_weights / own[seed].effective_weights for seed in both]
+        records = [evidence.seeds(each) for each in (cell, _shuffled(cell))]
+        found[x] = [
+            (shuffled[seed].effective_weights / own[seed].effective_weights, tuple(each[seed].key for each in records))
+            for seed in both
+        ]
     return found
 
 
 def _neurons(cells: Cells, evidence: Evidence) -> Values:
     """Percent of the neurons whose sparsity is at least so many percent (Figure 5)."""
     found: Values = {}
-    for mask in (mask for _, cell in cells for mask in evidence.masks(cell).values()):
-        last = len(mask.neuron_curve) - 1
-        for place, share in enumerate(mask.neuron_curve):
-            found.setdefault(100 * place / last, []).append(100 * share)
+    for _, cell in cells:
+        for seed, mask in evidence.masks(cell).items():
+            last, keys = len(mask.neuron_curve) - 1, (evidence.seeds(cell)[seed].key,)
+            for place, share in enumerate(mask.neuron_curve):
+                found.setdefault(100 * place / last, []).append((100 * share, keys))
     return found
 
 
 def _sparsities(cells: Cells, evidence: Evidence) -> Values:
     """Percent pruned of the weights of each layer, counted from 1 in forward order (Figure 15)."""
     found: Values = {}
-    for layers in (layers for _, cell in cells for layers in evidence.layers(cell).values()):
-        for number, layer in enumerate(layers, start=1):
-            found.setdefault(float(number), []).append(100 * (1 - layer.kept / layer.total))
+    for _, cell in cells:
+        for seed, layers in evidence.layers(cell).items():
+            keys = (evidence.seeds(cell)[seed].key,)
+            for number, layer in enumerate(layers, start=1):
+                found.setdefault(float(number), []).append((100 * (1 - layer.kept / layer.total), keys))
     return found
 
 

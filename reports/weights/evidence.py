@@ -93,6 +93,11 @@ def accuracy(record: Record) -> float | None:
     return None if record.metrics is None else record.metrics.test_accuracy_last
 
 
+def best_accuracy(record: Record) -> float | None:
+    """Test accuracy in percent of the best epoch, which is chosen on the test set."""
+    return None if record.metrics is None else record.metrics.test_accuracy_best
+
+
 def gather(profile: Profile, records: Iterable[Record]) -> Evidence:
     """Choose among the records of ``profile``: of several of one cell the one that counts is final, then the newest."""
     found: dict[Cell, dict[int, Record]] = {}

@@ -12,9 +12,9 @@ from reports.prices import Prices
 from reports.provenance import environments
 from reports.tables import Linker
 from reports.views import Sample
-from reports.weights import words
-from reports.weights.evidence import Evidence
-from reports.weights.ranges import TOLERANCE, Ranges, Reach, percents, ranges
+from reports.weights import places, records, words
+from reports.weights.evidence import Evidence, best_accuracy
+from reports.weights.ranges import TOLERANCE, Ranges, ranges, up_to
 
 _STATES = ("done", "diverged", "failed", "missing")
 
@@ -53,7 +53,7 @@ def _runs(evidence: Evidence) -> str:
         counts.setdefault((cell.model, cell.dataset, training(cell)), Counter())[evidence.state(cell)] += 1
     rows = [
         [
-            words.title(network, name),
+            _linked(evidence, network, name),
             words.described(protocol),
             *_counted(counts.get((network.model, network.dataset, name), Counter())),
         ]
@@ -76,12 +76,12 @@ def _counted(counts: Mapping[str, int]) -> list[str]:
 
 
 def _dense(evidence: Evidence, link: Linker) -> str:
-    found = [(words.title(net, name), base(net, 0, name)) for net, name, _ in words.trainings(evidence.profile)]
+    found = [(_linked(evidence, net, name), base(net, 0, name)) for net, name, _ in words.trainings(evidence.profile)]
     rows = [[title, *_accuracy(evidence, cell, link)] for title, cell in found if _has(evidence, cell)]
     if not rows:
         return ""
-    said = "Test accuracy in percent after the last epoch: mean ± standard deviation (seeds)."
-    return f"## Unpruned networks\n\n{said}\n\n{grid(['network', 'accuracy', 'records'], rows)}"
+    said = "Test accuracy in percent after the last epoch, and at the best: mean ± standard deviation (seeds)."
+    return f"## Unpruned networks\n\n{said}\n\n{grid(['network', 'last epoch', 'best epoch', 'records'], rows)}"
 
 
 def _has(evidence: Evidence, cell: Cell) -> bool:
@@ -89,11 +89,11 @@ def _has(evidence: Evidence, cell: Cell) -> bool:
 
 
 def _accuracy(evidence: Evidence, cell: Cell, link: Linker) -> list[str]:
-    shown = []
-    for seed, record in sorted(evidence.seeds(cell).items()):
-        target, status = link(record), "" if record.status == "done" else f" {record.status}"
-        shown.append((f"[s{seed}]({target})" if target else f"s{seed}") + status)
-    return [number(Sample(tuple(evidence.accuracy(cell).values()))) or "missing", " ".join(shown)]
+    last, best = (
+        number(Sample(tuple(values.values())))
+        for values in (evidence.accuracy(cell), evidence.values(cell, best_accuracy))
+    )
+    return [last or "missing", best, " ".join(records.runs(evidence, cell, link))]
 
 
 def _ranges(evidence: Evidence) -> str:
@@ -104,7 +104,7 @@ def _ranges(evidence: Evidence) -> str:
     ]
     if not found:
         return ""
-    rows = [[words.title(each.network), *_ends(each)] for each in found]
+    rows = [[_linked(evidence, each.network), *_ends(each)] for each in found]
     return f"## Sparsity ranges\n\n{_RANGES}\n\n{grid(['network', 'trivial up to', 'matching up to'], rows)}"
 
 
@@ -122,18 +122,14 @@ def _runs_anywhere(evidence: Evidence, network: Network, method: Method) -> bool
     return any(_has(evidence, method.cell(network, level_amount(level), 0)) for level in network.levels)
 
 
+def _linked(evidence: Evidence, network: Network, training: str = "none") -> str:
+    """The name of a network, with a link to the page of its records where it has any."""
+    name = words.title(network, training)
+    return f"[{name}]({places.page(network)}.md)" if network in records.networks(evidence) else name
+
+
 def _ends(found: Ranges) -> list[str]:
-    return [_end(found.network, found.trivial), _end(found.network, found.matching)]
-
-
-def _end(network: Network, reach: Reach | None) -> str:
-    if reach is None:
-        return "open: runs are missing"
-    if not reach.level:
-        return f"none: not even {percents(sorted(network.levels)[:1])} %"
-    last = ", the highest" if reach.level == max(network.levels) else ""
-    but = f", though not at {percents(reach.except_at)} %" if reach.except_at else ""
-    return f"{percents([reach.level])} %{last}{but}"
+    return [up_to(found.network, found.trivial), up_to(found.network, found.matching)]
 
 
 def _missing(evidence: Evidence) -> str:

@@ -1,12 +1,12 @@
 """The pages of the second suite in a profile's report."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.profiles import Profile
 from bench.suites.missing_the_mark import FIGURES, SUITE, Figure
 from reports.tables import Linker
-from reports.weights import claims, figures, overview, tables, words
+from reports.weights import claims, elsewhere, figures, overview, places, records, tables, words
 from reports.weights.captions import caption, lacking
 from reports.weights.charts import drawing
 from reports.weights.evidence import Evidence
@@ -45,28 +45,35 @@ def _order(figure: Figure) -> tuple[str, int]:
     return appendix, int(number)
 
 
-def pages(evidence: Evidence, link: Linker) -> dict[str, str]:
-    """The Markdown of every page by its name, the overview first; ``link`` leads from a page to a record."""
+def pages(evidence: Evidence, link: Linker, beside: Sequence[Evidence] = ()) -> dict[str, str]:
+    """The Markdown of every page by its name, the overview first; ``link`` leads from a page to a record.
+
+    ``beside`` are the records of other profiles whose reports stand beside this one.
+    """
     found = {
-        f"{SUITE}_claims": claims.page(evidence),
-        f"{SUITE}_tables": tables.page(evidence),
-        f"{SUITE}_figures": _figures(evidence),
+        f"{SUITE}_claims": claims.page(evidence, beside),
+        f"{SUITE}_tables": tables.page(evidence, beside),
+        f"{SUITE}_figures": _figures(evidence, beside),
     }
     there = {name: text for name, text in found.items() if text is not None}
+    networks = {places.page(network): network for network in records.networks(evidence)}
     links = {TITLES[name]: f"{name}.md" for name in there}
-    return {SUITE: overview.page(evidence, link, links), **there}
+    links |= {records.title(network): f"{name}.md" for name, network in networks.items()}
+    pages_of = {name: records.page(evidence, network, link) for name, network in networks.items()}
+    return {SUITE: overview.page(evidence, link, links), **there, **pages_of}
 
 
-def _figures(evidence: Evidence) -> str:
+def _figures(evidence: Evidence, beside: Sequence[Evidence] = ()) -> str:
     """The page of figures; one without data is a line at its end."""
     profile, found = evidence.profile, drawings(evidence)
     there = [drawn for drawn in found if not drawn.empty]
-    lines = [f"- {line}" for line in _not_drawn([drawn for drawn in found if drawn.empty], profile)]
+    also = {drawn.figure: " ".join(_masks(drawn, evidence, beside)) for drawn in found}
+    lines = [f"- {line}" for line in _not_drawn([drawn for drawn in found if drawn.empty], profile, also)]
     parts = (
         "# Pruning at initialisation: figures",
         *words.standing(profile),
         _key(there),
-        *(_figure(drawn, profile) for drawn in there),
+        *(_figure(drawn, profile, also[drawn.figure]) for drawn in there),
         "## Not drawn",
         "\n".join(lines),
     )
@@ -95,16 +102,29 @@ _CUT = (
 )
 
 
-def _figure(drawn: Drawing, profile: Profile) -> str:
+def _masks(drawn: Drawing, evidence: Evidence, beside: Sequence[Evidence]) -> Iterator[str]:
+    """Where else there are masks that a figure of masks lacks."""
+    figure = drawn.figure
+    if figure.axis not in ACCURACY:
+        cells = (cell for network in drawn.networks for cell in figure.cells(network, 0))
+        yield from elsewhere.masks(evidence, cells, beside, f"{SUITE}_figures")
+
+
+def _figure(drawn: Drawing, profile: Profile, also: str) -> str:
     name, stem = f"Figure {drawn.figure.name}", f"{FOLDER}/{drawn.stem}"
     beside = f"[PNG]({stem}.png), [data]({stem}.csv)"
-    return f"## {name}: {drawn.figure.title}\n\n![{name}]({stem}.svg)\n\n{caption(drawn, profile)} {beside}"
+    said = " ".join(filter(None, (caption(drawn, profile), also, beside)))
+    return f"## {name}: {drawn.figure.title}\n\n![{name}]({stem}.svg)\n\n{said}"
 
 
-def _not_drawn(empty: Sequence[Drawing], profile: Profile) -> Iterator[str]:
-    """Why figures are not there; those of which the profile runs nothing, and those of networks it lacks, together."""
+def _not_drawn(empty: Sequence[Drawing], profile: Profile, also: Mapping[Figure, str]) -> Iterator[str]:
+    """Why figures are not there, and what ``also`` is to be said.
+
+    Those of which the profile runs nothing, and those of networks it lacks, together.
+    """
     never = [drawn for drawn in empty if all(run.state == "not run" for chart in drawn.charts for run in chart.runs)]
-    yield from (f"Figure {drawn.figure.name}: {lacking(drawn, profile)}" for drawn in empty if drawn not in never)
+    for drawn in (drawn for drawn in empty if drawn not in never):
+        yield " ".join(filter(None, (f"Figure {drawn.figure.name}: {lacking(drawn, profile)}", also[drawn.figure])))
     if never:
         yield f"{_named(drawn.figure for drawn in never)}: profile {profile.name} runs none of it."
     own = {network.model for network in words.networks(profile)}

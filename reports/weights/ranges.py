@@ -86,6 +86,17 @@ def _highest(found: Mapping[int, bool | None]) -> int:
     return max((level for level, full in found.items() if full), default=0)
 
 
+def up_to(network: Network, reach: Reach | None) -> str:
+    """``79.0 %``: where a range of ``network`` ends, None where that is open."""
+    if reach is None:
+        return "open: runs are missing"
+    if not reach.level:
+        return f"none: not even {percents(sorted(network.levels)[:1])} %"
+    last = ", the highest" if reach.level == max(network.levels) else ""
+    but = f", though not at {percents(reach.except_at)} %" if reach.except_at else ""
+    return f"{percents([reach.level])} %{last}{but}"
+
+
 def percents(levels: Sequence[int]) -> str:
     """``20.0, 36.0``: the sparsities of ``levels`` in percent."""
     return ", ".join(f"{100 * float(level_amount(level)):.1f}" for level in levels)

@@ -9,8 +9,10 @@ from reports.markdown import BREAK, grid, number
 from reports.views import Sample
 from reports.weights import words
 from reports.weights.claims.facts import Facts, clean, percent
+from reports.weights.data import other_data
 from reports.weights.evidence import Evidence
 from reports.weights.overview import missing_command
+from reports.weights.places import address
 from reports.weights.tables.of_masks import neuron_table
 
 _METHODS = (RANDOM, *EARLY, ITERATIVE_SNIP, AFTER, LTR)
@@ -22,14 +24,15 @@ def section(evidence: Evidence, folder: str) -> str:
         return ""
     profile = evidence.profile
     trained = [network for network, protocol in words.networks(profile).items() if protocol.epochs]
-    parts = [_title(profile, folder, bool(trained)), *words.standing(profile)]
+    parts = [_title(profile, bool(trained)), *words.standing(profile)]
     parts += [_accuracies(evidence, network) for network in trained if _any(evidence, network)]
     parts += [] if trained else _masks(evidence)
-    return "\n\n".join([*parts, *_missing(evidence)])
+    text = "\n\n".join([*parts, *_missing(evidence)])
+    return text.replace(f"]({SUITE}", f"]({folder}/{profile.name}/{SUITE}")  # links are as from the report
 
 
-def _title(profile: Profile, folder: str, trained: bool) -> str:
-    name = f"**[{profile.name}, second suite]({folder}/{profile.name}/{SUITE}.md)**"
+def _title(profile: Profile, trained: bool) -> str:
+    name = f"**[{profile.name}, second suite]({SUITE}.md)**"
     what = "Test accuracy in percent, last epoch" if trained else "What masks at initialisation do"
     return f"{name}: {what}; mean ± standard deviation (seeds)."
 
@@ -54,13 +57,15 @@ def _any(evidence: Evidence, network: Network) -> bool:
 
 
 def _said(evidence: Evidence, cell: Cell) -> str:
-    return number(Sample(tuple(evidence.accuracy(cell).values()))) or "missing"
+    shown = number(Sample(tuple(evidence.accuracy(cell).values())))
+    return f"[{shown}]({address(cell)})" if shown else "missing"
 
 
 def _masks(evidence: Evidence) -> Iterator[str]:
     table = neuron_table(Facts(clean(evidence)[0]))
     if table.entries:
         yield f"{table.caption}:\n\n{grid(table.head, table.rows)}"
+        yield from other_data(evidence)
 
 
 def _missing(evidence: Evidence) -> Iterator[str]:

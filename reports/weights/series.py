@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean, stdev
 from typing import Any
 
@@ -22,6 +22,7 @@ class Point:
     mean: float
     std: float | None
     n: int
+    records: tuple[str, ...] = field(default=(), compare=False)  # keys of those that it is made of
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Chart:
     dense_runs: tuple[Run, ...] = ()
     drops: tuple[float, ...] = ()  # iterations at which the learning rate drops
     layers: tuple[str, ...] = ()  # names of tensors, in forward order
+    matching: str = ""  # up to where sparsities match by the records, where the paper does not name it
 
     @property
     def methods(self) -> tuple[Method, ...]:
@@ -110,7 +112,7 @@ def to_csv(drawn: Drawing) -> str:
     """Everything that is drawn, a line each, with the precision of the records."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(["panel", "model", "dataset", "series", "x", "layer", "mean", "std", "n"])
+    lines.writerow(["panel", "model", "dataset", "series", "x", "layer", "mean", "std", "n", "records"])
     for chart in drawn.charts:
         lines.writerows([chart.title, chart.network.model, chart.network.dataset, *line] for line in _lines(chart))
     return text.getvalue()
@@ -120,17 +122,27 @@ def _lines(chart: Chart) -> Iterator[list[Any]]:
     if chart.empty:
         return
     if chart.dense is not None:
-        yield ["Unpruned", "", "", chart.dense.mean, chart.dense.std, chart.dense.n]
+        yield ["Unpruned", "", "", chart.dense.mean, chart.dense.std, chart.dense.n, _keys(chart.dense)]
     for curve in chart.curves:
         for point in curve.points:
             layer = chart.layers[int(point.x) - 1] if chart.layers else ""
-            yield [curve.label, round(point.x, 9), layer, point.mean, point.std, point.n]
-    yield from (["Learning rate drops", drop, "", "", "", ""] for drop in chart.drops)
+            yield [curve.label, round(point.x, 9), layer, point.mean, point.std, point.n, _keys(point)]
+    yield from (["Learning rate drops", drop, *[""] * 5] for drop in chart.drops)
 
 
-def point(x: float, values: Iterable[float]) -> Point | None:
+def _keys(point: Point) -> str:
+    return " ".join(point.records)
+
+
+Value = tuple[float, tuple[str, ...]]
+"""A number of one seed, and the keys of the records that it comes from."""
+
+
+def point(x: float, values: Iterable[Value]) -> Point | None:
     """Mean and sample standard deviation of ``values``, one per seed; None of none."""
     found = tuple(values)
     if not found:
         return None
-    return Point(x, fmean(found), stdev(found) if len(found) > 1 else None, len(found))
+    numbers = [number for number, _ in found]
+    keys = tuple(key for _, keys in found for key in keys)
+    return Point(x, fmean(numbers), stdev(numbers) if len(numbers) > 1 else None, len(numbers), keys)

@@ -7,10 +7,10 @@ import pytest
 from bench.profiles import PROFILES, get
 from bench.suites import missing_the_mark as suite
 from reports.pages import render
-from reports.weights import overview, pages, words
+from reports.weights import overview, pages, records, words
 from results.registry import Registry
 
-from .weights_records import LENET, RESNET, base, evidence, facts, figure, full, pruned, record
+from .weights_records import LENET, RESNET, base, evidence, facts, figure, full, pruned, record, unlinked
 
 OWN = ("missing_the_mark", "missing_the_mark_figures")
 
@@ -63,9 +63,12 @@ def test_pages_are_beside_those_of_the_first_suite_where_it_is_there(rendered, n
 @pytest.mark.parametrize("name", ["demo", "masks"])
 def test_links_lead_somewhere(rendered, name):
     folder = rendered(name)
-    for page in (folder / f"{stem}.md" for stem in ("index", *OWN)):
-        targets = re.findall(r"\]\(([^)]+)\)", page.read_text())
-        assert [target for target in targets if not (folder / target.partition("#")[0]).is_file()] == []
+    texts = {page.name: page.read_text() for page in (folder / "index.md", *folder.glob("missing_the_mark*.md"))}
+    for name, text in texts.items():
+        for target in re.findall(r"\]\(([^)]+)\)", text):
+            path, _, anchor = target.partition("#")
+            assert (folder / path).exists()
+            assert not anchor or f'<a id="{anchor}"></a>' in texts[path or name]
     found = _Targets()
     found.feed((folder / "index.html").read_text())
     inner = {link[1:] for link in found.links if link.startswith("#")}
@@ -109,16 +112,17 @@ def test_files_that_cannot_be_read_are_named_on_the_first_page(registry, tmp_pat
 
 
 def test_the_overview_counts_what_became_of_the_cells():
-    records = [record(base(LENET, seed), 98.0 + 0.1 * seed, profile="paper") for seed in range(3)]
-    records += [
+    made = [record(base(LENET, seed), 98.0 + 0.1 * seed, profile="paper") for seed in range(3)]
+    made += [
         record(pruned(LENET, suite.SNIP, 18, 0), None, status="diverged"),
         record(pruned(LENET, suite.SNIP, 18, 1), status="timeout"),
     ]
-    text = overview.page(evidence(*records), nowhere, {"Figures": "f.md"})
-    assert "- [Figures](f.md)" in text
+    page = overview.page(evidence(*made), nowhere, {"Figures": "f.md"})
+    assert "- [Figures](f.md)" in page
+    text = unlinked(page)
     row = "| LeNet-300-100 on MNIST | 40 epochs of 128 images a step, learning rate 0.1, no momentum, no weight decay, "
     assert f"{row}all training images | 471 | 3 | 1 | 1 | 466 |" in text
-    assert "| LeNet-300-100 on MNIST | 98.10 ± 0.10 (3) | s0 s1 s2 |" in text
+    assert "| LeNet-300-100 on MNIST | 98.10 ± 0.10 (3) | 99.90 ± 0.00 (3) | s0 s1 s2 |" in text
     assert "| LeNet-300-100 on MNIST | open: runs are missing | open: runs are missing |" in text
     command = "python -m bench run --profile paper --suite missing_the_mark --model lenet300_100 --missing"
     assert re.search(rf"\| LeNet-300-100 on MNIST \| 467 \| [\d.]+ (h|min|days) \| `{command}` \|", text)
@@ -128,17 +132,46 @@ def test_the_overview_counts_what_became_of_the_cells():
 def test_the_overview_has_a_row_for_each_training():
     cell = suite.base(suite.MODIFIED_CIFAR, 0, "lr0.01")
     text = overview.page(evidence(record(cell, 93.7)), nowhere, {})
-    row = "| Modified ResNet-18 on CIFAR-10, lr=0.01 | 160 epochs of 128 images a step, learning rate 0.01, times 0.2 "
+    page = "missing_the_mark_resnet18_modified-cifar10.md"
+    here, usual = (f"[Modified ResNet-18 on CIFAR-10{behind}]({page})" for behind in (", lr=0.01", ""))
+    row = f"| {here} | 160 epochs of 128 images a step, learning rate 0.01, times 0.2 "
     assert re.search(rf"{re.escape(row)}after epochs 80 and 120, .* \| 3 \| 1 \| 0 \| 0 \| 2 \|", text)
-    assert re.search(r"\| Modified ResNet-18 on CIFAR-10 \| 160 epochs of 256 .* \| 153 \| 0 \| 0 \| 0 \| 153 \|", text)
-    assert "| Modified ResNet-18 on CIFAR-10, lr=0.01 | 93.70 (1) | s0 |" in text
+    assert re.search(rf"\| {re.escape(usual)} \| 160 epochs of 256 .* \| 153 \| 0 \| 0 \| 0 \| 153 \|", text)
+    assert f"| {here} | 93.70 (1) | 99.90 (1) | s0 |" in text
     assert re.search(r"\| Modified ResNet-18 on CIFAR-10 \| 155 \| .*--model resnet18_modified --dataset cifar10", text)
 
 
 def test_the_overview_links_the_records_of_the_unpruned_networks():
     found = evidence(record(base(LENET)), record(base(LENET, 1), None, status="diverged"))
     text = overview.page(found, lambda each: f"{each.cell['seed']}.json", {})
-    assert "| LeNet-300-100 on MNIST | 90.00 (1) | [s0](0.json) [s1](1.json) diverged |" in text
+    name = "[LeNet-300-100 on MNIST](missing_the_mark_lenet300_100-mnist.md)"
+    assert f"| {name} | 90.00 (1) | 99.90 (1) | [s0](0.json) [s1](1.json) diverged |" in text
+
+
+def test_records_have_a_row_for_each_cell_with_best_and_last_accuracy():
+    broken = record(pruned(LENET, suite.SNIP, 18, 1), None, status="diverged")
+    made = [record(pruned(LENET, suite.SNIP, 18, seed), 95.0, mask=facts()) for seed in (0, 2)]
+    found = evidence(record(base(LENET), 98.0), *made, broken)
+    (network,) = records.networks(found)
+    lines = records.page(found, network, lambda each: f"{each.key}.json").splitlines()
+    head, _, dense, snip = (line for line in lines if line.startswith("|"))
+    assert (
+        head == "| cell | pruned | last epoch | best epoch | neurons without input (%) | effective weights | records |"
+    )
+    name = "missing_the_mark-lenet300_100-mnist-"
+    assert dense.startswith(f'| <a id="{name}base"></a>base |  | 98.00 (1) | 99.90 (1) |  |  |')
+    assert unlinked(snip).startswith(
+        f'| <a id="{name}snip-k18"></a>snip-k18 | 98.2 % | 95.00 ± 0.00 (2) | 99.90 ± 0.00 (2) | 25.00 ± 0.00 (2) |'
+    )
+    assert f'<a id="{name}snip-k18-s1"></a>[s1]({broken.key}.json) diverged <a id="{name}snip-k18-s2"></a>' in snip
+
+
+def test_records_of_masks_alone_have_no_accuracies():
+    found = evidence(record(pruned(RESNET, suite.SNIP, 6), None, profile="masks", mask=facts()), profile="masks")
+    (network,) = records.networks(found)
+    text = records.page(found, network, nowhere)
+    assert "epoch" not in text
+    assert "| 25.00 (1) | 100.00 (1) |" in text
 
 
 def test_the_overview_says_where_the_ranges_end():
@@ -147,7 +180,7 @@ def test_the_overview_says_where_the_ranges_end():
         records.append(record(pruned(LENET, suite.RANDOM, level), 98.0 if level == 4 else 90.0))
         records.append(record(pruned(LENET, suite.AFTER, level), 98.0))
     text = overview.page(evidence(*records), nowhere, {})
-    assert "| LeNet-300-100 on MNIST | 59.0 %, though not at 36.0 % | 98.2 %, the highest |" in text
+    assert "| LeNet-300-100 on MNIST | 59.0 %, though not at 36.0 % | 98.2 %, the highest |" in unlinked(text)
     assert "at most 0.2 points below" in text
     assert "*Up to* is the highest of the levels that are run. Figures of one sparsity are drawn" in text
     low = [record(base(LENET), 99.0), *records[1:]]
@@ -158,7 +191,7 @@ def test_records_of_another_protocol_are_counted_and_left_out():
     other = record(base(LENET), protocol={**PROFILES["paper"].protocol.to_dict()})
     text = overview.page(evidence(other, record(base(LENET, 1))), nowhere, {})
     assert "1 records are left out: of another protocol" in text
-    assert "| LeNet-300-100 on MNIST | 90.00 (1) | s1 |" in text
+    assert "| LeNet-300-100 on MNIST | 90.00 (1) | 99.90 (1) | s1 |" in unlinked(text)
 
 
 def test_figures_are_in_the_order_of_the_paper(monkeypatch):

@@ -165,6 +165,7 @@ def test_the_csv_holds_every_point_that_is_drawn():
         "mean": "91.125",
         "std": str(2**0.5),
         "n": "2",
+        "records": f"{records[0].key} {records[1].key}",
     }
 
 
@@ -202,9 +203,19 @@ def test_a_level_that_stands_in_for_one_the_paper_does_not_name_is_said_to():
     for name in ("K.3", "K.8"):
         text = of(name, LENET)
         assert "LeNet-300-100 with 91.4 % of its weights pruned, which stands in for its highest matching" in text
-        assert "sparsity, as the paper names none." in text
+        assert "sparsity, as the paper names none; measured here: open: runs are missing. " in text
     assert "Modified ResNet-18 with 96.5 % of its weights pruned, which stands in" in of("L.3", suite.MODIFIED)
     assert "ResNet-20 with 73.8 % of its weights pruned. " in of("5", RESNET)
+
+
+@pytest.mark.parametrize("name", ["K.3", "K.8"])
+def test_the_highest_matching_sparsity_of_the_records_stands_beside_the_one_that_is_drawn(name):
+    records = [record(base(LENET, seed), 98.0) for seed in range(3)]
+    records += [record(pruned(LENET, suite.AFTER, level), 98.0 if level <= 7 else 97.0) for level in LENET.levels]
+    found = evidence(*records)
+    text = caption(drawing(figure(name), found), found.profile)
+    assert "LeNet-300-100 with 91.4 % of its weights pruned, which stands in" in text
+    assert "as the paper names none; measured here: 79.0 %. " in text
 
 
 def test_a_caption_of_everything_lacks_nothing():

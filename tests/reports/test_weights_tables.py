@@ -17,9 +17,9 @@ from reports.weights.tables.of_masks import neuron_table, ratio_table
 from reports.weights.tables.page import tables as build
 from reports.weights.tables.replications import replications, unpruned
 from results import published
-from results.record import Layer, MaskFacts
+from results.record import DataFacts, Layer, MaskFacts
 
-from .weights_records import record
+from .weights_records import record, unlinked
 
 PAPER, MASKS = profiles.get("paper"), profiles.get("masks")
 VGG19 = suite.Network(model="vgg19", dataset="cifar10")
@@ -104,7 +104,7 @@ def test_a_verdict_by_hand():
     half = 2.1318468 * entry.judgement.spread.sd * math.sqrt(1 / 3 + 1 / 5) + 0.05
     assert entry.judgement.inner == (pytest.approx(-half), pytest.approx(half))
     assert entry.judgement.verdict == Verdict.EQUIVALENT
-    assert here(entry) == "92.80 ± 0.20 (3)<br>**EQUIVALENT** +0.00"
+    assert unlinked(here(entry)) == "92.80 ± 0.20 (3)<br>**EQUIVALENT** +0.00"
 
 
 def test_changes_are_against_the_unpruned_network_of_the_same_seed():
@@ -113,7 +113,7 @@ def test_changes_are_against_the_unpruned_network_of_the_same_seed():
     entry = of(table(found, "Table 5"), "VGG-19, 95%, change")
     assert entry.ours == (-1.0, -1.0, -1.0)
     assert entry.judgement.verdict == Verdict.EQUIVALENT
-    assert here(entry) == "-1.00 ± 0.00 (3)<br>**EQUIVALENT** +0.00"
+    assert unlinked(here(entry)) == "-1.00 ± 0.00 (3) (unpruned)<br>**EQUIVALENT** +0.00"
     alone = of(table(evidence({cell: runs(92.0, 92.5)}), "Table 5"), "VGG-19, 95%, change")
     assert alone.ours == ()
     assert alone.judgement.verdict == Verdict.MISSING
@@ -148,13 +148,13 @@ def test_a_diverged_run_forbids_a_verdict_and_is_named():
     entry = of(table(found, "Table 3"), "VGG-19, 95%")
     assert entry.judgement.verdict == Verdict.NOT_COMPARABLE
     assert entry.judgement.reason == "1 of 3 runs of snip-weights95 diverged, and the others are a selection"
-    assert here(entry) == "93.45 ± 0.07 (2)<br>**NOT COMPARABLE**<br>2 of 3 seeds"
+    assert unlinked(here(entry)) == "93.45 ± 0.07 (2)<br>**NOT COMPARABLE**<br>2 of 3 seeds"
 
 
 def test_what_diverged_in_print_has_no_verdict():
     entry = of(table(evidence({pruned(VGG19, suite.SNIP, 98): runs(92, 92.1, 92.2)}), "Table 3"), "VGG-19, 98%")
     assert entry.judgement is None
-    assert here(entry) == "92.10 ± 0.10 (3)"
+    assert unlinked(here(entry)) == "92.10 ± 0.10 (3)"
 
 
 def test_without_a_number_of_runs_the_printed_number_is_taken_as_it_is():
@@ -174,7 +174,7 @@ def test_table_7_tells_trainings_of_one_network_apart():
     fast, slow = (suite.base(suite.MODIFIED, 0, training) for training in ("none", "lr0.01"))
     found = unpruned(Facts(evidence({fast: runs(63.9, 64.0, 64.1), slow: runs(58.5, 58.7, 58.9)})))
     rows = [row for row in found.rows if row[0] == "ResNet-18 (Modified)"]
-    here = [row[4].partition("<br>")[0] for row in rows]
+    here = [unlinked(row[4]).partition("<br>")[0] for row in rows]
     assert here == ["0 of 3 seeds", "0 of 3 seeds", "58.70 ± 0.20 (3)", "64.00 ± 0.10 (3)"]
     assert [row[2] for row in rows] == ["~95", "", "~64", ""]
     place = "ResNet-18 (Modified), TinyImageNet"
@@ -217,7 +217,7 @@ def test_percentages_of_neurons():
     assert near.judgement.difference == pytest.approx(0.5)
     assert far.judgement.verdict == Verdict.DIFFERS
     assert far.judgement.difference == pytest.approx(15.5)
-    assert here(near, "31") == "31.5 ± 0.5 (3)<br>paper 31<br>**EQUIVALENT** +0.5"
+    assert unlinked(here(near, "31")) == "31.5 ± 0.5 (3)<br>paper 31<br>**EQUIVALENT** +0.5"
     assert section.rows[3][2] == "paper 7<br>0 of 3 seeds"  # SNIP on ResNet-50
 
 
@@ -229,6 +229,23 @@ def test_a_percentage_below_one():
     assert entry.judgement.verdict == Verdict.EQUIVALENT
     assert "paper < 1" in tables.page(found)
     assert "printed as an upper bound" in tables.page(found)
+
+
+def test_what_was_scored_on_other_images_is_not_comparable_and_shown():
+    subset = replace(suite.RESNET18, dataset="tiny_imagenet_subset")
+    snip, synflow = (at(subset, method, 15) for method in (suite.SNIP, suite.SYNFLOW))
+    scored = DataFacts(name=subset.dataset, fingerprint="0", train_images=10_000, test_images=2_000, score_images=2_000)
+    runs = mask_runs((195, 197, 199), (9,) * 3)
+    on_images = {seed: msgspec.structs.replace(each, data=scored) for seed, each in runs.items()}
+    found = evidence({snip: on_images, synflow: mask_runs((674, 676, 678), (9,) * 3)}, MASKS)
+    section = neuron_table(Facts(found))
+    assert section.rows[2][0] == "ResNet-18 on a subset of TinyImageNet, 96.5 %"
+    assert unlinked(section.rows[2][2]) == "19.7 ± 0.2 (3)<br>paper 32<br>**NOT COMPARABLE** -12.3"
+    assert unlinked(section.rows[2][1]) == "67.6 ± 0.2 (3)<br>paper 69<br>**EQUIVALENT** -1.4"
+    assert of(section, "ResNet-18, 96.5 %, SNIP").judgement.reason == "scored on other images than the paper's"
+    page = tables.page(found)
+    assert "(50 of the 500 training images of each class)" in page
+    assert "| **NOT COMPARABLE** | scored on other images than the paper's |" in page
 
 
 def test_ratios_are_those_of_one_seed():
@@ -244,7 +261,10 @@ def test_ratios_are_those_of_one_seed():
     assert entry.ours == pytest.approx((1.0353,) * 3)
     assert entry.judgement.verdict == Verdict.EQUIVALENT
     assert entry.judgement.margin == 0.002
-    assert here(entry, "1.0353") == "1.0353 ± 0.0000 (3)<br>paper 1.0353<br>**EQUIVALENT** +0.0000"
+    assert (
+        unlinked(here(entry, "1.0353"))
+        == "1.0353 ± 0.0000 (3) (shuffled in layers)<br>paper 1.0353<br>**EQUIVALENT** +0.0000"
+    )
     lower = evidence({**found.records, moved: mask_runs((0,) * 3, (10_000, 20_010, 40_000))}, MASKS)
     assert of(ratio_table(Facts(lower)), "ResNet-20, 98.2 %, SNIP").judgement.verdict == Verdict.DIFFERS
     half = evidence({plain: found.records[plain]}, MASKS)
@@ -253,11 +273,22 @@ def test_ratios_are_those_of_one_seed():
     assert missing.lacks == "3 runs missing: ResNet-20; snip; k18; shuffle"
 
 
+def test_every_number_leads_to_its_records():
+    base, cell = suite.base(VGG19, 0), pruned(VGG19, suite.GRASP, 95)
+    found = evidence({base: runs(93.0, 93.5), cell: runs(92.0, 92.5)})
+    where = "missing_the_mark_vgg19-cifar10.md#missing_the_mark-vgg19-cifar10-"
+    assert here(of(table(found, "Table 5"), "VGG-19, unpruned")).startswith(f"[93.25 ± 0.35 (2)]({where}base)<br>")
+    assert here(of(table(found, "Table 5"), "VGG-19, 95%, change")).startswith(
+        f"[-1.00 ± 0.00 (2)]({where}grasp-weights95) ([unpruned]({where}base))<br>"
+    )
+    assert f"| [93.25 ± 0.35 (2)]({where}base) | 93.5 " in tables.page(found)
+
+
 def test_one_seed_is_too_few():
     found = evidence({at(suite.RESNET20, suite.SYNFLOW, 6): {0: masked(310, 9)}}, MASKS)
     entry = of(neuron_table(Facts(found)), "ResNet-20, 73.8 %, SynFlow")
     assert entry.judgement.verdict == Verdict.TOO_FEW
-    assert here(entry, "31") == "31.0 (1)<br>paper 31<br>**TOO FEW**<br>1 of 3 seeds"
+    assert unlinked(here(entry, "31")) == "31.0 (1)<br>paper 31<br>**TOO FEW**<br>1 of 3 seeds"
 
 
 def test_pages():
@@ -265,7 +296,7 @@ def test_pages():
     assert tables.page(evidence({}, profiles.get("demo"))) is None
     masks = tables.page(evidence({}, MASKS))
     assert "Profile masks has nothing to show of Table 2, Table 3, Table 5, Table 7." in masks
-    assert "On other data than the paper's: ResNet-18 on a subset of TinyImageNet." in masks
+    assert "On other data than the paper's: ResNet-18 on a subset of TinyImageNet (50 of the 500" in masks
     assert "## Section 5" in masks
     paper = tables.page(evidence({}))
     assert paper.startswith("# Pruning at initialisation: tables\n")
@@ -277,7 +308,7 @@ def test_a_profile_that_is_not_comparable():
     mini = profiles.get("mini")
     page = tables.page(evidence({at(suite.RESNET20, suite.SYNFLOW, 6): {0: masked(310, 9)}}, mini))
     assert "NOT COMPARABLE: no number on this page" in page
-    assert "31.0 (1)<br>paper 31<br>**NOT COMPARABLE**" in page
+    assert "31.0 (1)<br>paper 31<br>**NOT COMPARABLE**" in unlinked(page)
     assert "Verdicts in full" not in page
     assert "| Section 5 | 0 | 0 | 0 | 4 | 0 | 0 |" in page  # shuffled masks are not run there
 

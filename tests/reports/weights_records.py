@@ -1,5 +1,6 @@
 """Records of the second suite made by hand: accuracies, masks and layers that nobody measured."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -43,7 +44,7 @@ def record(
     """The record of ``cell`` in a profile, with an accuracy after the last epoch; ``changes`` are of its fields."""
     protocol, made_by = profiles.get(profile).protocol_of(cell), versions(cell, {})
     metrics = Metrics(
-        test_accuracy_best=99.9,  # never shown: this paper's accuracy is the last
+        test_accuracy_best=99.9,  # only shown beside the last, which is this paper's accuracy
         best_epoch=1,
         test_accuracy_last=accuracy,
         test_loss_last=0.5,
@@ -116,6 +117,11 @@ def full(profile: str, keep: Callable[[Cell], bool] = lambda _: True) -> list[Re
     return [_plausible(cell, profile) for cell in profiles.get(profile).cells(suites=(suite.SUITE,)) if keep(cell)]
 
 
+def unlinked(text: str) -> str:
+    """Markdown with the words of links alone."""
+    return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text)
+
+
 _LOSS = {"random": 3.0, "magnitude": 2.0, "snip": 1.4, "grasp": 1.7, "synflow": 1.5}
 
 
@@ -146,4 +152,17 @@ def _names(cell: Cell) -> tuple[str, ...]:
     return ("stem.weight", *blocks, "blocks.3.shortcut.0.weight", "blocks.6.shortcut.0.weight", "output.weight")
 
 
-__all__ = ["LENET", "RESNET", "base", "evidence", "facts", "figure", "full", "own", "pruned", "record", "replace"]
+__all__ = [
+    "LENET",
+    "RESNET",
+    "base",
+    "evidence",
+    "facts",
+    "figure",
+    "full",
+    "own",
+    "pruned",
+    "record",
+    "replace",
+    "unlinked",
+]

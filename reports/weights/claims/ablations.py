@@ -20,12 +20,13 @@ from bench.suites.missing_the_mark import (
 )
 from bench.suites.missing_the_mark import ablated as modified
 from reports.claims.relations import above, not_below, same
-from reports.weights.claims.accuracy import Check, more_on, over, pairs, parts, swapped, under
+from reports.weights.claims.accuracy import Check, more_on, on_each, over, pairs, parts, swapped, under
 from reports.weights.claims.at_initialisation import CONVOLUTIONAL, MAIN, others
 from reports.weights.claims.behaviour import unstable
 from reports.weights.claims.layers import uniform
 from reports.weights.claims.levels import ablated, every, extreme, last_third, lower, near_highest, upper
 from reports.weights.claims.reaching import full_until
+from reports.weights.words import model
 
 SNIP_AT_END, GRASP_AT_END, SYNFLOW_AT_END = (replace(method, at=END) for method in (SNIP, GRASP, SYNFLOW))
 VARIANCE_1 = modified(MAGNITUDE, "unit_variance")[0]
@@ -37,10 +38,13 @@ def _hurts(method: Method, ablation: str) -> Check:
 
 def _reinit_over_shuffle(network: Network) -> Check:
     shuffled, redrawn = modified(AFTER, "shuffle", "reinit")
-    return over(
-        (network,),
-        pairs(lower(ablated), ((shuffled, redrawn),), above()),
-        pairs(upper(ablated), ((redrawn, shuffled),), above()),
+    return parts(
+        {
+            "shuffling better at lower sparsities": over(
+                (network,), pairs(lower(ablated), ((shuffled, redrawn),), above())
+            ),
+            "reinitialising at higher ones": over((network,), pairs(upper(ablated), ((redrawn, shuffled),), above())),
+        }
     )
 
 
@@ -64,17 +68,22 @@ CHECKS: dict[str, Check] = {
     "mm_unit_variance_no_effect_others": over(
         CONVOLUTIONAL, pairs(ablated, under(others(MAGNITUDE), "unit_variance", "unit_variance_score"), same())
     ),
-    "mm_synflow_shuffle_improves_extreme": over(
+    "mm_synflow_shuffle_improves_extreme": on_each(
         (RESNET20, RESNET18), pairs(extreme, under((SYNFLOW,), "shuffle"), above())
     ),
     "mm_resnet20_after_ablation_full_until": full_until(RESNET20, *modified(AFTER, "shuffle", "reinit")),
     "mm_after_reinit_overtakes_shuffle": parts(
         {"VGG-16": _reinit_over_shuffle(VGG16), "ResNet-18": _reinit_over_shuffle(RESNET18)}
     ),
-    "mm_after_snip_resnet18_sensitive": more_on(
-        RESNET18, (RESNET20, VGG16), ablated, swapped(under((SNIP_AT_END,), "shuffle", "reinit"))
+    "mm_after_snip_resnet18_sensitive": parts(
+        {
+            f"more than {model(elsewhere)}": more_on(
+                RESNET18, (elsewhere,), ablated, swapped(under((SNIP_AT_END,), "shuffle", "reinit"))
+            )
+            for elsewhere in (RESNET20, VGG16)
+        }
     ),
-    "mm_after_snip_unstable_highest": over((RESNET20, VGG16), unstable(last_third(every), SNIP_AT_END)),
+    "mm_after_snip_unstable_highest": on_each((RESNET20, VGG16), unstable(last_third(every), SNIP_AT_END)),
     "mm_after_grasp_limited_effect": parts(
         {
             "shuffling better on VGG-16": over(
@@ -91,7 +100,7 @@ CHECKS: dict[str, Check] = {
     "mm_after_synflow_mixed": parts(
         {
             "better on ResNet-20": over((RESNET20,), pairs(ablated, under((SYNFLOW_AT_END,), "shuffle"), above())),
-            "worse on the others": over(
+            "worse on the others": on_each(
                 (VGG16, RESNET18), pairs(upper(ablated), swapped(under((SYNFLOW_AT_END,), "shuffle")), above())
             ),
         }

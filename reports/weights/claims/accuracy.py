@@ -72,6 +72,11 @@ def parts(checks: Mapping[str, Check]) -> Check:
     return check
 
 
+def on_each(networks: Sequence[Network], *compares: Compare, trained: bool = True) -> Check:
+    """A claim that names its networks, of which each is a part: that most comparisons show it says it of none."""
+    return parts({words.model(network): over((network,), *compares, trained=trained) for network in networks})
+
+
 def pairs(levels: Levels, couples: Iterable[Couple], relation: Relation) -> Compare:
     """Accuracy of the first of each couple minus that of the second."""
     couples = tuple(couples)

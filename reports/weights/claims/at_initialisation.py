@@ -55,6 +55,8 @@ MAIN = (*CONVOLUTIONAL, RESNET50)
 _ROUNDING = 0.05
 _COMPETITIVE = 0.5
 """Points behind the best that still are competitive (ours)."""
+ALIKE = 1.0
+"""Points from the worst method to the best up to which all of them are similar (ours)."""
 
 
 def others(*methods: Method) -> tuple[Method, ...]:
@@ -92,8 +94,13 @@ CHECKS: dict[str, Check] = {
     "mm_magnitude_after_beats_all": over(
         MAIN, where_trivial_is_known(lead(matching_nontrivial, best(AFTER), best(RANDOM, *EARLY), above()))
     ),
-    "mm_resnet20_magnitude_best": over(
-        (RESNET20,), pairs(matching, against((MAGNITUDE,), others(MAGNITUDE)), not_below())
+    "mm_resnet20_magnitude_best": parts(
+        {
+            "all similar": over((RESNET20,), lead(matching, best(*EARLY), worst(*EARLY), at_most(ALIKE))),
+            "magnitude highest": over(
+                (RESNET20,), pairs(matching, against((MAGNITUDE,), others(MAGNITUDE)), not_below())
+            ),
+        }
     ),
     "mm_vgg16_synflow_over_snip_until": over(
         (VGG16,),
@@ -122,8 +129,12 @@ CHECKS: dict[str, Check] = {
     "mm_resnet50_synflow_best_extreme": over(
         (RESNET50,), lead(extreme, best(SYNFLOW), best(*others(SYNFLOW)), above())
     ),
-    "mm_resnet18_grasp_overtakes_two": over(
-        (RESNET18,), pairs(extreme, ((SNIP, GRASP), (GRASP, MAGNITUDE), (GRASP, SYNFLOW)), above())
+    "mm_resnet18_grasp_overtakes_two": parts(
+        {
+            "above magnitude": over((RESNET18,), pairs(extreme, ((GRASP, MAGNITUDE),), above())),
+            "above SynFlow": over((RESNET18,), pairs(extreme, ((GRASP, SYNFLOW),), above())),
+            "below SNIP": over((RESNET18,), pairs(extreme, ((SNIP, GRASP),), above())),
+        }
     ),
     "mm_vgg16_same_order_extreme": over((VGG16,), same_order_beyond(12, EARLY)),
     "mm_grasp_worst_matching": parts(

@@ -14,7 +14,7 @@ from reports.claims.relations import Relation, Says, above, exactly
 from reports.verdicts import ALPHA, Spread, pooled
 from reports.weights import words
 from reports.weights.claims.accuracy import Check, Compare, comparisons
-from reports.weights.claims.facts import Facts, place
+from reports.weights.claims.facts import Facts, linked, place
 from reports.weights.claims.iterations import at_point, cell, later
 from reports.weights.claims.levels import Levels, matching
 from results.published import Claim
@@ -65,7 +65,7 @@ def unstable(levels: Levels, method: Method) -> Compare:
                 yield Absent(place(network, level), (one, *(usual_cells if usual is None else ())))
                 continue
             found = SpreadRatio(Spread(variance(values) ** 0.5, len(values) - 1), usual)
-            sides = (f"standard deviation {found.above.sd:.2f}", f"usually {found.below.sd:.2f}")
+            sides = (f"{linked(one)} standard deviation {found.above.sd:.2f}", f"usually {found.below.sd:.2f}")
             yield Comparison(what=place(network, level), sides=sides, estimate=found, relation=above(1.0))
 
     return compare

@@ -15,6 +15,7 @@ from reports.claims.relations import Relation
 from reports.claims.samples import together
 from reports.weights import words
 from reports.weights.evidence import Evidence
+from reports.weights.places import address
 from reports.weights.ranges import open_cells, reach
 from results.record import Record
 
@@ -62,16 +63,17 @@ class Facts:
 
         An unpruned network is taken to vary like the cells that it is compared with.
         """
-        samples = [self.sample(cell) for _, cell in terms]
+        cells = [cell for _, cell in terms]
+        samples = [self.sample(cell) for cell in cells]
         if None in samples:
-            return Absent(what, tuple(cell for (_, cell), found in zip(terms, samples, strict=True) if found is None))
+            return Absent(what, tuple(cell for cell, found in zip(cells, samples, strict=True) if found is None))
         pruned = [found.spread for found in samples if found and found.label != BASE]
         alike = [
             replace(found, spread=pruned[0]) if found.label == BASE and pruned else found for found in samples if found
         ]
         return Comparison(
             what=what,
-            sides=tuple(dict.fromkeys(sample.said() for sample in alike)),
+            sides=tuple(dict.fromkeys(map(said, cells, alike))),
             estimate=contrast([(factor, sample) for (factor, _), sample in zip(terms, alike, strict=True)]),
             relation=relation,
         )
@@ -120,6 +122,16 @@ def percent(level: int) -> str:
 def called(cell: Cell) -> str:
     """``snip-k6-shuffle``: the id without suite, network and seed."""
     return cell.id.split("-", 3)[3].rpartition("-")[0]
+
+
+def linked(cell: Cell) -> str:
+    """What a cell is called, with a link to its records."""
+    return f"[{called(cell)}]({address(cell)})"
+
+
+def said(cell: Cell, sample: Sample, digits: int = 2) -> str:
+    """``snip-k6 92.05 ± 0.12 (3)``, the name with a link to the records."""
+    return f"{linked(cell)} {sample.numbers(digits)}"
 
 
 def _group(cell: Cell) -> Group:

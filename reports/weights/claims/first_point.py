@@ -14,6 +14,7 @@ from reports.weights.claims.facts import Facts
 from reports.weights.claims.iterations import at, at_point, cell, every, iteration
 from reports.weights.claims.levels import highest
 from reports.weights.claims.reaching import on_grid
+from reports.weights.places import page
 from reports.weights.ranges import TOLERANCE
 from results.published import Claim
 
@@ -127,7 +128,7 @@ def _needs(what: str, network: Network, tests: Sequence[Tested]) -> Comparison:
     said = f"full accuracy from iteration {reached[0]} on" if reached else "full accuracy at no prune point"
     return Comparison(
         what=what,
-        sides=(f"{said}, of {network.iterations}",),
+        sides=(f"[{said}]({page(network)}.md), of {network.iterations}",),
         estimate=Estimate(reached[0] / network.iterations if reached else 1.0),
         relation=at_least(NEARLY_HALF),
     )

@@ -12,6 +12,7 @@ from reports.weights import words
 from reports.weights.claims.accuracy import Compare, Couple, merged
 from reports.weights.claims.facts import Facts
 from reports.weights.claims.levels import highest
+from reports.weights.places import page
 
 Points = Callable[[Network], Sequence[Point]]
 
@@ -103,7 +104,7 @@ def trend(methods: Sequence[Method], relation: Relation) -> Compare:
                 for value in sample.values
             ]
             found = correlation([when for when, _ in runs], [value for _, value in runs])
-            sides = (f"rank correlation over {len(runs)} runs at {len(samples)} prune points",)
+            sides = (f"rank correlation over [{len(runs)} runs]({page(network)}.md) at {len(samples)} prune points",)
             yield Comparison(what=what, sides=sides, estimate=found, relation=relation)
 
     return compare

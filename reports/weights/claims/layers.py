@@ -12,7 +12,7 @@ from reports.claims.relations import Relation, above, at_most
 from reports.claims.samples import together
 from reports.verdicts import ALPHA, quantile
 from reports.weights.claims.accuracy import Compare
-from reports.weights.claims.facts import Facts, called, place
+from reports.weights.claims.facts import Facts, called, linked, place
 from reports.weights.claims.levels import highest
 from reports.weights.claims.masks import cell_of, compared
 from results.record import Layer, Record
@@ -68,7 +68,7 @@ def early_layers(method: Method, prefixes: tuple[str, ...], relation: Relation) 
             yield Absent(place(network, highest(network)), (cell,))
         for sample in found.values():
             yield Comparison(
-                what=f"{place(network, highest(network))}, {called(cell)}",
+                what=f"{place(network, highest(network))}, {linked(cell)}",
                 sides=(sample.said(1),),
                 estimate=contrast([(1.0, sample)]),
                 relation=relation,
@@ -131,7 +131,7 @@ def uniform(method: Method, levels: Sequence[str] = ("matching", "extreme")) -> 
             limit = quantile(1 - ALPHA / 2 / len(found), float("inf"))
             furthest, name = max(found)
             yield Comparison(
-                what=f"{place(network, level)}, {called(cell)}",
+                what=f"{place(network, level)}, {linked(cell)}",
                 sides=(f"{name} {furthest:.2f} standard deviations off; of {len(found)} layers {limit:.2f} by chance",),
                 estimate=Estimate(furthest),
                 relation=at_most(limit),

@@ -9,7 +9,7 @@ from reports.claims.finding import Absent, Comparison, Tested
 from reports.claims.relations import Relation
 from reports.claims.samples import together
 from reports.weights.claims.accuracy import Compare, Couple
-from reports.weights.claims.facts import Facts, called, place
+from reports.weights.claims.facts import Facts, called, place, said
 from reports.weights.claims.levels import highest
 from results.record import Record
 
@@ -33,7 +33,7 @@ def single(
     sample = found.get(called(cell))
     if sample is None:
         return Absent(what, (cell,))
-    sides = tuple(filter(None, (note, sample.said(digits))))
+    sides = tuple(filter(None, (note, said(cell, sample, digits))))
     return Comparison(what=what, sides=sides, estimate=contrast([(1.0, sample)]), relation=relation, digits=digits)
 
 
@@ -45,7 +45,7 @@ def compared(what: str, cells: Sequence[Cell], found: Mapping[str, Sample], rela
     made = [sample for sample in both if sample]
     return Comparison(
         what=what,
-        sides=tuple(sample.said(1) for sample in made),
+        sides=tuple(said(cell, sample, 1) for cell, sample in zip(cells, made, strict=True)),
         estimate=contrast(list(zip((1.0, -1.0), made, strict=True))),
         relation=relation,
         digits=1,

@@ -1,9 +1,11 @@
 """Claims about neurons that have no weight into them left, in percent of all, at the highest matching sparsity."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise, product
 from math import sqrt
 
+from bench.cell import Cell
 from bench.suites.missing_the_mark import EARLY, GRASP, MAGNITUDE, SNIP, SYNFLOW, Method, Network, ablated
 from reports.claims.estimates import Estimate, Sample
 from reports.claims.finding import Absent, Comparison, Finding, Tested, judged
@@ -11,10 +13,11 @@ from reports.claims.relations import above, at_most, equal
 from reports.verdicts import MARGINS, standard_error
 from reports.weights import words
 from reports.weights.claims.accuracy import Check, Compare, Couple, comparisons
-from reports.weights.claims.facts import Facts, called, place
+from reports.weights.claims.facts import Facts, called, place, said
 from reports.weights.claims.levels import highest
 from reports.weights.claims.masks import between_methods, cell_of, samples
 from reports.weights.claims.printed import Place, of_masks
+from reports.weights.data import on_other_images
 from results.published import Claim, PublishedNumber
 from results.record import Record
 
@@ -49,7 +52,9 @@ def percentage(network: Network, method: Method) -> Check:
     def check(facts: Facts, claim: Claim) -> Finding:
         tested = tuple(comparisons(facts, (network,), (_as_printed(method),), trained=False))
         measured = [each.sides[0].partition(" ")[2] for each in tested if isinstance(each, Comparison)]
-        return judged(claim.strength, tested, measured=", ".join(measured))
+        found = judged(claim.strength, tested, measured=", ".join(measured))
+        own = facts.network(network)
+        return replace(found, comparable=own is None or not on_other_images(facts.evidence, cell_of(method, own)))
 
     return check
 
@@ -61,12 +66,12 @@ def _as_printed(method: Method) -> Compare:
         what, cell = place(network, highest(network)), cell_of(method, network)
         number = of_masks(METRIC)[network.model, method.score, method.ablation, highest(network)]
         sample = collapsed(facts, network).get(called(cell))
-        yield Absent(what, (cell,)) if sample is None else _to_printed(what, sample, number)
+        yield Absent(what, (cell,)) if sample is None else _to_printed(what, cell, sample, number)
 
     return compare
 
 
-def _to_printed(what: str, sample: Sample, number: PublishedNumber) -> Comparison:
+def _to_printed(what: str, cell: Cell, sample: Sample, number: PublishedNumber) -> Comparison:
     """A number that is printed as an upper bound is compared as one."""
     n = len(sample.values)
     if is_bound(number):
@@ -78,7 +83,7 @@ def _to_printed(what: str, sample: Sample, number: PublishedNumber) -> Compariso
         error = standard_error(sample.spread.sd, n, number.replicates or n)
     return Comparison(
         what=what,
-        sides=(sample.said(1), paper),
+        sides=(said(cell, sample, 1), paper),
         estimate=Estimate(difference, error, sample.spread.df),
         relation=relation,
         digits=1,

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 
-from bench.profiles import PROFILES
+from bench.suites.missing_the_mark import AFTER
 from reports.claims.relations import RESOLUTION
 from reports.weights import words
+from reports.weights.claims.at_initialisation import ALIKE
 from reports.weights.claims.facts import percent
 from reports.weights.claims.first_point import NEARLY_HALF
+from reports.weights.claims.later import SLIGHT
 from reports.weights.claims.levels import highest
-from reports.weights.claims.shortcuts import SIMILAR
+from reports.weights.claims.shortcuts import ENTIRELY, SIMILAR
+from reports.weights.data import other_data
 from reports.weights.evidence import Evidence
-from reports.weights.ranges import TOLERANCE
+from reports.weights.ranges import TOLERANCE, reach, up_to
 
 _RULES = (
     "## How outcomes come about",
@@ -39,12 +42,17 @@ _RULES = (
     "claims are let pass, if none fails with an interval that is widened for their number (Bonferroni). A place on a "
     "grid, as the sparsity up to which accuracy is full, is MIXED one step from the printed one and FAILS beyond. A "
     "bound on the largest or smallest of several numbers FAILS where one is shown to lie beyond it, and is UNDECIDED "
-    "where one lies beyond and is not shown to. A claim of several parts HOLDS where all of them do, FAILS where some "
-    "fail and the others are undecided, is UNDECIDED where some are and the others hold, and else MIXED.",
+    "where one lies beyond and is not shown to. A claim that says several things, or one thing of several networks by "
+    "name, has several parts, each judged by itself. It HOLDS where all of them do, FAILS where some fail and the "
+    "others are undecided, is UNDECIDED where some are and the others hold, and else MIXED.",
     f"Ours, as the paper names no number: accuracy is full within {TOLERANCE:g} points of the unpruned network's; "
-    f"sparsities of layers are similar within {SIMILAR:g} percentage points; nearly half of training begins at "
-    f"{100 * NEARLY_HALF:g} % of it; near the highest matching sparsity is one step of the grid to either side; lower "
-    "and higher sparsities are the halves of the grid, the most extreme ones its last third.",
+    f"sparsities of layers are similar within {SIMILAR:g} percentage points; a shortcut is pruned entirely where its "
+    f"sparsity is {ENTIRELY} % to the one decimal that the paper prints, and the weights left of it are shown, while "
+    "neurons are counted in those of which none is left; nearly "
+    f"half of training begins at {100 * NEARLY_HALF:g} % of it; near the highest matching sparsity is one step of the "
+    "grid to either side; lower and higher sparsities are the halves of the grid, the most extreme ones its last third;"
+    f" methods are similar where the best is at most {ALIKE:g} point above the worst, and close where one is at most "
+    f"{SLIGHT:g} point below.",
 )
 
 
@@ -66,16 +74,8 @@ def networks(evidence: Evidence) -> Iterator[str]:
     """Networks whose highest matching sparsity the paper does not name, and those on other data than the paper's."""
     yield from other_data(evidence)
     if here := [network for network in words.networks(evidence.profile) if words.stands_in(network)]:
-        said = ", ".join(f"{words.model(network)} {percent(highest(network))}" for network in here)
-        yield f"Highest matching sparsities that stand in for such as the paper does not name: {said}."
-
-
-def other_data(evidence: Evidence) -> Iterator[str]:
-    """Which networks are on other data than the paper's, and what that does to their masks."""
-    paper = {network: words.own(PROFILES["paper"], network) for network in words.networks(evidence.profile)}
-    if swapped := [here for here, theirs in paper.items() if theirs is not None and theirs.dataset != here.dataset]:
-        yield (
-            f"On other data than the paper's: {', '.join(words.title(network) for network in swapped)}. Masks by "
-            "magnitude, SynFlow and random scores depend on no image, so theirs are of the paper's kind. Those by SNIP "
-            "and GraSP are scored on other images; they are held against the printed numbers as if that did not matter."
+        measured = {network: up_to(network, reach(evidence, network, AFTER)) for network in here}
+        said = "; ".join(
+            f"{words.model(each)} {percent(highest(each))}, measured here: {end}" for each, end in measured.items()
         )
+        yield f"Highest matching sparsities that stand in for such as the paper does not name: {said}."

@@ -14,6 +14,7 @@ from reports.weights import words
 from reports.weights.claims.accuracy import Check, Compare, best, comparisons, lead, pairs
 from reports.weights.claims.facts import Facts, place
 from reports.weights.claims.levels import Levels, extreme, matching
+from reports.weights.places import page
 from results.published import Claim
 
 
@@ -99,7 +100,9 @@ def rank_improves(method: Method, methods: Sequence[Method]) -> Compare:
         if len(found) == 2:
             yield Comparison(
                 what=words.model(network),
-                sides=tuple(f"mean rank {rank:.2f} at {name} sparsities" for name, rank in found.items()),
+                sides=tuple(
+                    f"[mean rank {rank:.2f}]({page(network)}.md) at {name} sparsities" for name, rank in found.items()
+                ),
                 estimate=Estimate(found["matching"] - found["extreme"]),
                 relation=above(),
             )

@@ -9,7 +9,7 @@ from reports.claims.finding import Absent, Comparison, Finding, Tested, judged
 from reports.claims.relations import Relation, at_most, exactly
 from reports.claims.samples import together
 from reports.weights.claims.accuracy import Check, Compare, comparisons
-from reports.weights.claims.facts import Facts, called, place
+from reports.weights.claims.facts import Facts, called, linked, place, said
 from reports.weights.claims.layers import weights
 from reports.weights.claims.levels import Levels, one
 from reports.weights.claims.masks import cell_of
@@ -58,7 +58,7 @@ def ratio(levels: Levels, relation: Relation) -> Compare:
                     if sample is None
                     else Comparison(
                         what=place(network, level),
-                        sides=(sample.said(DIGITS),),
+                        sides=(f"{linked(cells[1])} over {said(cells[0], sample, DIGITS)}",),
                         estimate=contrast([(1.0, sample)]),
                         relation=relation,
                         digits=DIGITS,
@@ -118,7 +118,7 @@ def rounds_alike(levels: Levels) -> Compare:
                     if not found
                     else Comparison(
                         what=place(network, level),
-                        sides=(f"{called(cell)}, effective minus actual sparsity of {len(found)} runs, both to 0.1 %",),
+                        sides=(f"{linked(cell)}, effective minus actual sparsity of {len(found)} runs, both to 0.1 %",),
                         estimate=Estimate(max(found.values(), key=abs)),
                         relation=exactly(0.0),
                         digits=1,

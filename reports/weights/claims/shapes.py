@@ -15,7 +15,7 @@ from bench.suites.missing_the_mark import (
     SYNFLOW,
 )
 from reports.claims.relations import above, at_most, below, between
-from reports.weights.claims.accuracy import Check, bounded, over
+from reports.weights.claims.accuracy import Check, bounded, over, parts
 from reports.weights.claims.at_initialisation import MAIN
 from reports.weights.claims.layers import early_layers, nearest_to_after, output_spared, rise, uniform
 from reports.weights.claims.levels import ablated, highest, one, sparsest
@@ -53,8 +53,11 @@ CHECKS: dict[str, Check] = {
     "mm_resnet20_grasp_early_layers_sparsity": over(
         (RESNET20,), early_layers(GRASP, _EARLY_LAYERS, above(60.0)), trained=False
     ),
-    "mm_snip_synflow_prune_later_layers": over(
-        MAIN, between_methods(EARLY, ((SNIP, GRASP), (SYNFLOW, GRASP)), rise, above()), trained=False
+    "mm_snip_synflow_prune_later_layers": parts(
+        {
+            method.label: over(MAIN, between_methods(EARLY, ((method, GRASP),), rise, above()), trained=False)
+            for method in (SNIP, SYNFLOW)
+        }
     ),
     "mm_grasp_layerwise_resembles_magnitude_after": over(RESIDUAL, nearest_to_after, trained=False),
     "mm_synflow_prunes_skip_connections": over(RESIDUAL, shortcuts, trained=False),

@@ -1,6 +1,7 @@
 """Claims about skip connections: the 1x1 convolutions of residual networks where they sample down."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import isqrt
 from statistics import fmean
 
@@ -14,10 +15,13 @@ from reports.weights.claims.facts import Facts, place
 from reports.weights.claims.layers import is_shortcut, names, sparsity
 from reports.weights.claims.levels import highest
 from reports.weights.claims.masks import Quantity, cell_of, samples, single
+from reports.weights.places import run_address
 from results.record import Layer, Record
 
 SIMILAR = MARGINS["neurons_pruned_pct"]
 """Percentage points that sparsities may differ by and still be similar (ours)."""
+ENTIRELY = "100.0"
+"""Percent, as the paper prints sparsities, at which a layer is pruned entirely; a weight in 2,000 may be left."""
 (SHUFFLED,) = ablated(SYNFLOW, "shuffle")
 
 
@@ -46,23 +50,33 @@ def _beyond_neighbours(shortcut: str) -> Quantity:
 
 
 def emptied(count: int) -> Compare:
-    """How many shortcuts SynFlow leaves nothing of, seed by seed."""
+    """How many shortcuts SynFlow prunes entirely, as sparsities are printed, and what is left of each, by seed."""
 
     def compare(facts: Facts, network: Network) -> Iterator[Tested]:
         cell = cell_of(SYNFLOW, network)
-        found = facts.masks(cell, lambda record: float(len(_empty(record))))
+        found = facts.evidence.layers(cell)
         if not found:
             yield Absent(place(network, highest(network)), (cell,))
-        for seed, number in found.items():
+        for seed, layers in found.items():
+            shown = [layer for layer in layers if is_shortcut(layer.name)]
             yield Comparison(
-                what=f"{place(network, highest(network))}, seed {seed}",
-                sides=(f"{number:.0f} shortcuts without a weight",),
-                estimate=Estimate(number),
+                what=f"{place(network, highest(network))}, [seed {seed}]({run_address(replace(cell, seed=seed))})",
+                sides=tuple(map(_left, shown)),
+                estimate=Estimate(sum(_printed(layer) == ENTIRELY for layer in shown)),
                 relation=exactly(count),
                 digits=0,
             )
 
     return compare
+
+
+def _printed(layer: Layer) -> str:
+    return f"{sparsity(layer):.1f}"
+
+
+def _left(layer: Layer) -> str:
+    """``layer2.0.downsample.0 100.0 %, 20 of 131,072 weights left``."""
+    return f"{layer.name.removesuffix('.weight')} {_printed(layer)} %, {layer.kept:,} of {layer.total:,} weights left"
 
 
 def share_of_neurons(low: float, high: float) -> Compare:

@@ -1,7 +1,7 @@
 """What stands in a place of the second paper's tables: our values, the printed number, and the verdict on it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bench.cell import BASE, Cell
@@ -15,6 +15,7 @@ from reports.weights.claims.lacking import lacking
 from reports.weights.claims.masks import cell_of
 from reports.weights.claims.neurons import collapsed, is_bound, share
 from reports.weights.claims.paths import ratio_of, ratios, shuffled
+from reports.weights.data import OTHER_IMAGES, on_other_images
 from results.published import PublishedNumber
 
 ACCURACY, CHANGE = "test_accuracy_pct", "accuracy_change_pct"
@@ -36,6 +37,7 @@ class Entry:
     number: PublishedNumber | None
     judgement: Judgement | None
     lacks: str = ""
+    cells: tuple[Cell, ...] = ()  # that it is made of, the first of which it is named after
 
     @property
     def bound(self) -> bool:
@@ -112,9 +114,20 @@ def _entry(
         judgement = (
             Judgement(verdict=Verdict.NOT_COMPARABLE, reason=reason) if reason else _judged(ours, number, spread)
         )
+        if ours and any(on_other_images(facts.evidence, cell) for cell in cells):
+            judgement = replace(judgement, verdict=Verdict.NOT_COMPARABLE, reason=reason or OTHER_IMAGES)
     seeds = len(facts.evidence.profile.seeds)
     lacks = lacking([Absent(where, tuple(cells))], facts.evidence) if len(ours) < seeds else ""
-    return Entry(where=where, metric=metric, ours=ours, seeds=seeds, number=number, judgement=judgement, lacks=lacks)
+    return Entry(
+        where=where,
+        metric=metric,
+        ours=ours,
+        seeds=seeds,
+        number=number,
+        judgement=judgement,
+        lacks=lacks,
+        cells=tuple(cells),
+    )
 
 
 def _judged(ours: Sequence[float], number: PublishedNumber, spread: Spread | None) -> Judgement:

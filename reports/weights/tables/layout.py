@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+from bench.cell import BASE
+from bench.suites.missing_the_mark import ABLATIONS
 from reports.markdown import BREAK, REMARK, grid
 from reports.verdicts import Verdict
+from reports.weights.places import address
 from reports.weights.tables.entries import CHANGE, DIGITS, Entry
 
 NOT_RUN = "not run"
@@ -35,8 +38,17 @@ def here(entry: Entry | None, printed: str = "") -> str:
     paper = f"paper {printed}" if printed else ""
     if entry is None:
         return BREAK.join(line for line in (paper, NOT_RUN) if line)
-    lines = (mean(entry), paper, verdict(entry), lacking(entry))
+    lines = (linked(entry), paper, verdict(entry), lacking(entry))
     return BREAK.join(line for line in lines if line)
+
+
+def linked(entry: Entry) -> str:
+    """Our mean with a link to its records, and behind it to those of a cell that it is held against."""
+    if not entry.ours:
+        return ""
+    first, *others = entry.cells
+    behind = [f"[{'unpruned' if cell.score == BASE else ABLATIONS[cell.ablation]}]({address(cell)})" for cell in others]
+    return " ".join([f"[{mean(entry)}]({address(first)})", *(f"({each})" for each in behind)])
 
 
 def mean(entry: Entry) -> str:
@@ -55,7 +67,7 @@ def verdict(entry: Entry) -> str:
     if judgement is None or judgement.verdict == Verdict.MISSING:
         return ""
     mark = REMARK if entry.as_printed else ""
-    if judgement.verdict in (Verdict.NOT_COMPARABLE, Verdict.TOO_FEW) or judgement.difference is None:
+    if judgement.verdict == Verdict.TOO_FEW or judgement.difference is None:
         return f"**{judgement.verdict}**{mark}"
     return f"**{judgement.verdict}**{mark} {number(judgement.difference, DIGITS[entry.metric], with_sign=True)}"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from reports.markdown import REMARK, grid
 from reports.verdicts import Judgement, Verdict
 from reports.weights.tables.entries import DIGITS, Entry
-from reports.weights.tables.layout import Table, mean, number
+from reports.weights.tables.layout import Table, linked, number
 
 RULES = (
     "d is ours minus the paper's. The standard deviation (df) is pooled over our cells and serves for both sides. Of "
@@ -53,8 +53,8 @@ def _row(table: str, entry: Entry) -> Iterator[list[str]]:
     difference = "" if judgement.difference is None else number(judgement.difference, digits, with_sign=True)
     intervals = [_interval(bounds, digits) for bounds in (judgement.inner, judgement.interval)]
     paper = f"{'< ' if entry.bound else ''}{printed.value_text}{runs}"
-    because = _because(judgement, difference, entry)
-    yield [table, entry.where, mean(entry), paper, difference, *intervals, spread, f"**{judgement.verdict}**", because]
+    said, because = f"**{judgement.verdict}**", _because(judgement, difference, entry)
+    yield [table, entry.where, linked(entry), paper, difference, *intervals, spread, said, because]
 
 
 def _interval(bounds: tuple[float, float] | None, digits: int) -> str:
