@@ -127,8 +127,7 @@ class Steps:
             parameter.grad = None
         loss.backward()
         with torch.no_grad():
-            self._held.gradients_()
-            training.update(self._parameters, self.momentum, self.recipe, lr)
+            self._held.update(self.recipe, lr)
             self._count(loss.double() * size, logits, labels)
 
     @torch.no_grad()  # here and not around the turns, between which other networks train

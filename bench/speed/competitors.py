@@ -91,11 +91,9 @@ def updates(net: nn.Module, split: Split, recipe: Recipe, *, mask: bool) -> Call
     for parameter in parameters.values():
         parameter.grad = torch.zeros_like(parameter)
 
-    @torch.no_grad()
     def epoch() -> None:
         for _ in sizes(len(split), recipe.batch_size):
-            held.gradients_()
-            training.update(parameters, speed, recipe, LR)
+            held.update(recipe, LR)
 
     return epoch
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from bench.speed.roofline import Convolution
 from bench.suites import gradient_flow
+from bench.suites.missing_the_mark_grids import GRIDS
 from pruning import masks, models, scores, surgery, training
 from pruning.data import Split
 from pruning.modes import mode
@@ -29,6 +30,20 @@ def network(model: str, state: State, width: str) -> nn.Module:
 def amount(model: str) -> str:
     """The fraction of filters that the paper prunes on CIFAR-10."""
     return str(gradient_flow.amount(model, "cifar10"))
+
+
+def published_recipe(model: str, batch: int) -> Recipe:
+    """How the second paper trains ``model``, but in batches of ``batch``."""
+    protocol = next(how for network, how in GRIDS["paper"].protocols.items() if network.model == model)
+    return Recipe(
+        batch_size=batch,
+        momentum=protocol.momentum,
+        weight_decay=protocol.weight_decay,
+        temperature=protocol.temperature,
+        augmentation=protocol.augmentation,
+        mean=protocol.mean,
+        std=protocol.std,
+    )
 
 
 def protected(net: nn.Module) -> tuple[str, ...]:

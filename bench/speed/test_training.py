@@ -9,7 +9,7 @@ import pytest
 from bench.speed import competitors, roofline
 from bench.speed.competitors import Epoch
 from bench.speed.images import Images, grey
-from bench.speed.networks import State, network, shapes
+from bench.speed.networks import State, network, published_recipe, shapes
 from bench.speed.peaks import element_bytes, peak_of
 from bench.speed.race import Race, Work
 from bench.speed.sizes import Size
@@ -49,14 +49,14 @@ def test_training_step(model: str, state: State, precision: Precision, race: Rac
 def test_masked_step(model: str, race: Race, pixels: Images, size: Size) -> None:
     """Time an epoch of a network of which half the weights are held at zero, against the same network whole.
 
-    × updates is the share of the whole that the update takes, mask included.
+    Both as the second paper trains it. × updates is the share of the whole that the update takes, mask included.
     """
     lenet = model == "lenet300_100"
     split = pixels.split.first(size.images[race.device.partition(":")[0]])
     if lenet:  # whose epochs of so few images are too short to be timed
         split = grey(size.stacked_images // 8).to(race.device)
     net = models.build(model, in_channels=1 if lenet else 3, width=size.width, seed=0)
-    recipe = Recipe(batch_size=size.batch, augmentation="none" if lenet else "flip_crop", temperature=1.0)
+    recipe = published_recipe(model, size.batch)
     race.run(
         {
             "whole": _epochs(competitors.engine(net, split, recipe)),

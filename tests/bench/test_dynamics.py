@@ -48,9 +48,30 @@ def loaded(content):
 
 
 @pytest.fixture(scope="module")
-def whole(one_thread, tmp_path_factory):
-    """Record and arrays of a run that nothing disturbs."""
-    return run(tmp_path_factory.mktemp("whole"), cell())
+def looked_at(one_thread, tmp_path_factory):
+    """Record and arrays of a run that nothing disturbs, and what laws were looked at on, with what was found."""
+    seen, theory = [], probing.laws
+
+    def looked(net, batches, *, temperature):
+        found = list(theory(net, batches, temperature=temperature))
+        seen.append((net, batches, temperature, found))
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probing, "laws", looked)
+        return *run(tmp_path_factory.mktemp("whole"), cell()), seen
+
+
+@pytest.fixture(scope="module")
+def whole(looked_at):
+    """That record and its arrays."""
+    return looked_at[:2]
+
+
+@pytest.fixture
+def without_laws(monkeypatch):
+    """For runs of which something else is asked; laws take most of their time."""
+    monkeypatch.setattr(probing, "laws", lambda *_, **__: [])
 
 
 def test_the_plan_is_that_of_a_base_cell_with_probes_between():
@@ -126,18 +147,9 @@ def test_what_a_record_says_is_what_its_arrays_say(whole):
     assert record.data.score_images == 39, "one class has three of its four images among the first hundred"
 
 
-def test_laws_are_looked_at_before_training_and_at_its_end(tmp_path, monkeypatch):
+def test_laws_are_looked_at_before_training_and_at_its_end(looked_at):
     """At the temperature of training, on two batches of different images of the sample, spread over its classes."""
-    seen = []
-
-    def looked(net, batches, *, temperature):
-        found = list(theory(net, batches, temperature=temperature))
-        seen.append((net, batches, temperature, found))
-        return found
-
-    theory = probing.laws
-    monkeypatch.setattr(probing, "laws", looked)
-    record, _ = run(tmp_path, cell())
+    record, _, seen = looked_at
     at = [(moment.epoch, moment.recalibrated) for moment in record.dynamics if moment.laws]
     assert at == [(0, True), (4, False)]
     moments = [moment for moment in record.dynamics if moment.laws]
@@ -165,14 +177,14 @@ def test_loss_and_gradient_after_pruning_are_those_of_what_is_left(whole):
         assert all(loss > 0 and norm > 0 for loss, norm in moment.effects.values())
 
 
-def test_what_is_pruned_for_the_observations_is_the_first_of_five_rounds(tmp_path, monkeypatch):
+def test_what_is_pruned_for_the_observations_is_the_first_of_five_rounds(tmp_path, monkeypatch, without_laws):
     seen = []
     monkeypatch.setattr(dynamics, "effects", lambda *_, amount, temperature: seen.append((amount, temperature)) or {})
     run(tmp_path, cell(), using=profile((4,)))
     assert seen == [(Decimal("0.15"), profile().protocol.temperature)]
 
 
-def test_the_observations_are_what_their_arrays_say(tmp_path, whole):
+def test_the_observations_are_what_their_arrays_say(tmp_path, whole, without_laws):
     """Masks by norm and by distance, and what becomes of norms in the epoch after a moment."""
     record, arrays = whole
     found = loaded(arrays[record.side_files[0]])
@@ -227,7 +239,7 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(tmp_path, whole, epoch):
     assert arrays == others
 
 
-def test_other_probes_are_another_record_and_no_other_run(tmp_path, whole):
+def test_other_probes_are_another_record_and_no_other_run(tmp_path, whole, without_laws):
     few, _ = run(tmp_path, cell(), using=profile((4,)))
     all_, _ = whole
     assert few.key != all_.key
@@ -236,7 +248,7 @@ def test_other_probes_are_another_record_and_no_other_run(tmp_path, whole):
     assert (last.correlations, last.effects) == (all_.dynamics[-1].correlations, all_.dynamics[-1].effects)
 
 
-def test_arrays_are_kept_beside_the_record(tmp_path):
+def test_arrays_are_kept_beside_the_record(tmp_path, without_laws):
     registry = Registry(tmp_path / "runs")
     record = execute(cell(), profile((0,)), tiny.settings(tmp_path), registry).record
     (name,) = record.side_files
@@ -264,7 +276,7 @@ def test_where_there_are_dynamics():
     assert demo.dynamics.probes == (0, demo.protocol.epochs // 4, demo.protocol.epochs)
 
 
-def test_a_run_that_diverges_is_one_as_a_base_run_is(tmp_path):
+def test_a_run_that_diverges_is_one_as_a_base_run_is(tmp_path, without_laws):
     """In the epoch after a moment, whose follow-up has nothing finite to compare with."""
     found = profile((0, 2, 4))
     wild = replace(found, protocol=replace(found.protocol, lr=1e20))
@@ -273,7 +285,7 @@ def test_a_run_that_diverges_is_one_as_a_base_run_is(tmp_path):
         assert record.status == "diverged"
 
 
-def test_checkpoints_stay_where_arrays_cannot_be_stored(tmp_path):
+def test_checkpoints_stay_where_arrays_cannot_be_stored(tmp_path, without_laws):
     def full(name, content):
         raise OSError("no space left on device")
 

@@ -105,6 +105,16 @@ def test_a_training_step_is_timed_over_all_images_and_has_a_floor(ran):
     assert row.floor.flop == 6 * 24 * macs
 
 
+def test_masked_networks_train_as_published():
+    found = networks.published_recipe("lenet300_100", 16)
+    assert (found.batch_size, found.momentum, found.weight_decay) == (16, 0, 0)
+    assert (found.temperature, found.augmentation, found.mean) == (1.0, "none", 0.1307)
+    for model in ("resnet20", "vgg16"):
+        found = networks.published_recipe(model, 32)
+        assert (found.batch_size, found.momentum, found.weight_decay) == (32, 0.9, 1e-4)
+        assert (found.temperature, found.augmentation, found.mean) == (1.0, "flip_crop", (0.485, 0.456, 0.406))
+
+
 def test_updates_are_those_of_a_masked_step():
     """Of an epoch: what is removed stays zero, and with decay the rest shrinks as often as there are steps."""
     net, recipe = models.build("resnet20", width="0.25", seed=0), Recipe(batch_size=16, weight_decay=0.5, momentum=0.0)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from pruning import models
+from pruning import masks, models, scores
 from pruning.analysis import collapsed, effective, effective_by_gradient, layer_counts, neuron_curve, neuron_sparsity
 from pruning.masks import Mask
 
@@ -381,6 +381,28 @@ def test_vgg13_by_gradient(seed: int, share: float, side: int) -> None:
     with pytest.MonkeyPatch.context() as patch:  # an average passes its gradient to every input
         patch.setattr(F, "max_pool2d", F.avg_pool2d)
         assert same(found, by_gradient(net, mask, image))
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "side", "amount"),
+    [
+        ("resnet20", "1", 32, "0.982"),
+        ("vgg16", "1", 32, "0.982"),
+        ("resnet18", "1", 64, "0.982"),
+        ("resnet50", "0.25", 64, "0.945"),
+    ],
+)
+def test_networks_of_the_second_paper_by_gradient(name: str, width: str, side: int, amount: str) -> None:
+    """At their highest sparsities, where max pools happen to cut no path off; and whole, all of them is connected."""
+    net, image = models.build(name, width=width, initialisation="kaiming_normal", seed=0), (3, side, side)
+    mask = masks.global_mask(scores.weight_scores("magnitude", net, []), amount=amount)
+    found = effective(net, mask, image)
+    assert 0 < sum(int(part.sum()) for part in found.values()) < sum(int(part.sum()) for part in mask.values())
+    assert same(found, by_gradient(net, mask, image))
+    assert same(effective_by_gradient(net, mask, image), found)
+    dense = whole(net)
+    assert same(effective(net, dense, image), dense)
+    assert same(by_gradient(net, dense, image), dense)
 
 
 @given(seed=st.integers(0, 10**6), share=st.floats(0.01, 0.2))

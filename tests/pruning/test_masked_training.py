@@ -1,6 +1,9 @@
 """Training under a mask, by hand and against masking before every forward pass; parts of epochs; normalisation."""
 
+import copy
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
 
@@ -14,6 +17,7 @@ from torch import Tensor, nn
 from pruning import capture, data, feeds, models, training
 from pruning.data import Dataset, Split
 from pruning.data.dataset import dataset
+from pruning.held import Held
 from pruning.steps import Steps, finished
 from pruning.training import Recipe
 
@@ -112,6 +116,69 @@ def test_surviving_weights_are_those_of_masking_before_every_forward(name: str, 
     assert equal(ours, theirs)
     assert not any(part.any() for part in removed(ours, mask))
     assert not equal(ours, network(name))
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    yield
+    torch.set_num_threads(before)
+
+
+def updated(ours: nn.Module, mask: dict[str, Tensor], recipe: Recipe, fused: bool, idle: str) -> set[str]:
+    """Update a network like torch, by masked gradients, while the rate drops and rises; what has not moved.
+
+    ``idle`` has no gradient.
+    """
+    theirs = copy.deepcopy(ours)
+    held = Held(ours, mask, {name: torch.zeros_like(p) for name, p in ours.named_parameters()})
+    mask_weights(theirs, mask)
+    start = copy.deepcopy(theirs)
+    optimizer = torch.optim.SGD(
+        theirs.parameters(), lr=1.0, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=fused
+    )
+    generator = torch.Generator().manual_seed(2)
+    for lr in (0.1, 0.1, 0.1 * 0.1, 0.1 * 0.1, 0.001, 0.1):
+        for name, parameter in ours.named_parameters():
+            if name != idle:
+                slope = torch.empty_like(parameter).copy_(torch.randn(parameter.shape, generator=generator))
+                parameter.grad = slope
+                theirs.get_parameter(name).grad = slope * mask[name] if name in mask else slope.clone()
+        held.update(recipe, lr)
+        optimizer.param_groups[0]["lr"] = lr
+        optimizer.step()
+        assert equal(ours, theirs)
+    return {name for name, p in ours.named_parameters() if torch.equal(p, start.get_parameter(name))}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "fused"),
+    [
+        (RECIPE, True),
+        (replace(LENET, momentum=0.9), True),
+        (replace(LENET, weight_decay=0.1), True),
+        (LENET, True),
+        (LENET, False),
+    ],
+)
+@pytest.mark.parametrize(("model", "number"), [("lenet300_100", 1), ("lenet300_100", 2), ("vgg13", 1)])
+def test_updates_are_those_of_torch_by_masked_gradients(model: str, recipe: Recipe, fused: bool, number: int) -> None:
+    """LeNet as large as it is, so that two threads share a weight. One weight has no mask, as biases have none."""
+    lenet = model == "lenet300_100"
+    net = training.place(
+        models.build(model, width="1" if lenet else "0.25", in_channels=1 if lenet else 3, seed=0), "cpu"
+    )
+    mask = random_mask(net)
+    unmasked, *_, idle = mask
+    del mask[unmasked]
+    with threads(number):
+        assert updated(net, mask, recipe, fused, idle) == {idle}
+
+
+def test_updates_in_half_precision_are_those_of_torch() -> None:
+    net = perceptron().bfloat16()
+    assert updated(net, random_mask(net), LENET, fused=True, idle="") == set()
 
 
 @given(st.floats(0, 1), st.integers(0, 2**31), st.sampled_from([RECIPE, LENET]))

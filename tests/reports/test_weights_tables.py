@@ -157,6 +157,11 @@ def test_what_diverged_in_print_has_no_verdict():
     assert unlinked(here(entry)) == "92.10 ± 0.10 (3)"
 
 
+def test_more_seeds_than_the_profile_has_lack_nothing():
+    entry = of(table(evidence({pruned(VGG19, suite.SNIP, 98): runs(92, 92.1, 92.2, 92.3)}), "Table 3"), "VGG-19, 98%")
+    assert unlinked(here(entry)) == "92.15 ± 0.13 (4)"
+
+
 def test_without_a_number_of_runs_the_printed_number_is_taken_as_it_is():
     found = evidence({suite.base(suite.VGG16, 0): runs(93.2, 93.5, 93.8)})
     seven, two = unpruned(Facts(found)), table(found, "Table 2")

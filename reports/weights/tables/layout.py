@@ -74,7 +74,7 @@ def verdict(entry: Entry) -> str:
 
 def lacking(entry: Entry) -> str:
     """``2 of 3 seeds`` where some are not there."""
-    return "" if entry.seeds == len(entry.ours) else f"{len(entry.ours)} of {entry.seeds} seeds"
+    return "" if len(entry.ours) >= entry.seeds else f"{len(entry.ours)} of {entry.seeds} seeds"
 
 
 def number(value: float, digits: int, *, with_sign: bool = False) -> str:
