@@ -24,6 +24,9 @@ CALIBRATION_BATCHES = 20
 _THEORY_IMAGES = 4
 """In each of the two batches on which laws are checked; they hold on any."""
 
+FIRST_OF = 5
+"""Observations 4 and 5 look at what the first of so many rounds removes: all at once leaves networks at chance."""
+
 _SCORES = {"magnitude": "norm", "loss": "loss", "grasp_t1": "theta_hg", "abs_grasp": "theta_hg"}
 """What each score of observations 4 and 5 is, of what is measured."""
 
@@ -84,15 +87,17 @@ def _add(
     *,
     recalibrated: bool,
 ) -> None:
-    temperature = trial.protocol.temperature
-    found = dynamics.measure(net, sample, temperature=temperature, before=state.before or None, initial=initial)
+    temperature, twice = trial.protocol.temperature, epoch in gradient_flow.panels(trial.protocol.epochs).values()
+    before = state.before or None
+    found = dynamics.measure(net, sample, temperature=temperature, before=before, initial=initial, twice=twice)
     distances = dict(found.distances)
     effects: dict[str, dynamics.Effect] = {}
     if epoch > 0:  # the observations are about networks that have been trained
         amount = gradient_flow.amount(trial.cell.model, trial.cell.dataset)
         norms = found.filters["norm"], found.filters["distance"]
         distances[NORM_AND_DISTANCE] = dynamics.mask_distance(*norms, share=float(amount))
-        effects = dynamics.effects(net, sample, scores_of(found), amount=amount, temperature=temperature)
+        first = amount / FIRST_OF
+        effects = dynamics.effects(net, sample, scores_of(found), amount=first, temperature=temperature)
     place = len(state.moments)
     for kind, numbers in (("filters", found.filters), ("weights", found.weights)):
         for name, values in numbers.items():

@@ -121,7 +121,7 @@ PROFILES: dict[str, Profile] = {
             table3_datasets=("cifar10", "cifar100"),
             headline="last",
             comparable=False,
-            dynamics=Dynamics(datasets=("cifar100",), seeds=(0, 1, 2), probes=(0, 2, 4, 6, 8)),
+            dynamics=Dynamics(datasets=("cifar100",), seeds=(0, 1, 2), probes=tuple(range(9))),
             weights=GRIDS["mini"],
         ),
         Profile(

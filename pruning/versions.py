@@ -62,7 +62,7 @@ AUGMENTATION = 1
 TRAINING = 1
 MASKS = 1
 SURGERY = 1
-DYNAMICS = 1
+DYNAMICS = 2
 """What is measured of a network while it trains, and on which images."""
 
 ANALYSIS = 1

@@ -51,6 +51,11 @@ def amount(model: str, dataset: str) -> Decimal:
     return Decimal(amounts.get(dataset, amounts["cifar10"]))
 
 
+def panels(epochs: int) -> dict[str, int]:
+    """After which of so many epochs the panels of Figures 3, 13-15 and 32-38 look at a network: 0, 40, 160 of 160."""
+    return {"a": 0, "b": epochs // 4, "c": epochs}
+
+
 def dynamics(*, datasets: Sequence[str], seeds: Sequence[int]) -> Iterator[Cell]:
     """The runs that Figures 2, 3, 13-15, 21 and 31-38 are measured in, which prune nothing."""
     for seed in seeds:

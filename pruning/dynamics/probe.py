@@ -40,8 +40,9 @@ class Measured:
 
     ``weights`` has theta_g, theta_hg, loss, |theta g| at the temperature of training, and, with those of an epoch
     before, theta_dtheta, |theta dtheta|, of the same few weights of the prunable layers. ``correlations`` are over all
-    filters, and over all of their weights, each called ``filters: x, y``. ``distances`` are :func:`mask_distance`
-    between this epoch and the one before, of scales (filters) and of weights.
+    filters, and over all of their weights, each called ``filters: x, y``, and, where they were asked for, those of
+    theta_g and theta_hg at the temperature of training, :data:`IN_TRAINING` behind the name. ``distances`` are
+    :func:`mask_distance` between this epoch and the one before, of scales (filters) and of weights.
     """
 
     layers: dict[str, int]
@@ -59,6 +60,8 @@ FILTER_PAIRS = (
     ("sigma_dsigma", "sigma_g"),
     ("norm", "distance"),  # section 4.1
 )
+IN_TRAINING = ", at the temperature of training"
+"""Behind the name of a correlation."""
 WEIGHT_PAIRS = (("theta_g", "theta_hg"), ("theta_dtheta", "loss"))  # Figures 32-34, 31
 
 
@@ -70,6 +73,7 @@ def measure(
     before: Numbers | None = None,
     initial: Numbers | None = None,
     sampled: int = SAMPLED,
+    twice: bool = False,
 ) -> Measured:
     """``model`` on a sample; weights, gradients, statistics and random state are as before.
 
@@ -82,6 +86,8 @@ def measure(
         before: parameters by name, an epoch ago.
         initial: parameters by name, before training.
         sampled: how many single weights to keep.
+        twice: whether theta_g and theta_hg are correlated at the temperature of training, too, which takes a Hessian
+            product of its own.
 
     Raises:
         ValueError: there is no image, or no convolution.
@@ -91,6 +97,7 @@ def measure(
         plain = mean_gradient(model, sample, 1.0)
         product = hessian_product(model, sample, 1.0, plain)
         scaled = plain if temperature == 1.0 else mean_gradient(model, sample, temperature)
+        again = hessian_product(model, sample, temperature, scaled) if twice else None
         own = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     before, initial = (_beside(own, others) for others in (before, initial))
     names = {layer: f"{layer}.weight" for layer in layers}
@@ -98,6 +105,9 @@ def measure(
     weights = _weights(own, plain, product, scaled, names, before)
     filters = _filters(own, names, weights, initial, before) | _scales(own, scaled, norms, before)
     pooled = {name: _pooled(name, parts) for name, parts in weights.items()}
+    correlations = dict(_correlations(filters, pooled))
+    if again is not None:
+        correlations |= _in_training(own, scaled, again, names)
     distances = {}
     if before is not None:
         distances["weights"] = mask_distance(_joined(before, names), _joined(own, names))
@@ -108,7 +118,7 @@ def measure(
         filters=filters,
         weights=_some(pooled, sampled),
         gradient_norms={layer: float(scaled[name].double().norm()) for layer, name in names.items()},
-        correlations=dict(_correlations(filters, pooled)),
+        correlations=correlations,
         distances=distances,
     )
 
@@ -190,6 +200,14 @@ def _correlations(filters: Numbers, weights: Numbers) -> Iterable[tuple[str, Cor
         for x, y in pairs:
             if x in numbers and y in numbers:
                 yield f"{kind}: {x}, {y}", correlation(numbers[x], numbers[y])
+
+
+def _in_training(own: Numbers, scaled: Numbers, product: Numbers, names: Mapping[str, str]) -> dict[str, Correlation]:
+    """Those of theta . g and theta . Hg of the loss that is trained on."""
+    weights = _weights(own, scaled, product, scaled, names, None)
+    filters = _filters(own, names, weights, None, None)
+    found = dict(_correlations(filters, {name: _pooled(name, parts) for name, parts in weights.items()}))
+    return {f"{name}{IN_TRAINING}": each for name, each in found.items() if name.endswith("theta_g, theta_hg")}
 
 
 def _some(numbers: Numbers, count: int) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from bench.suites import gradient_flow as suite
 from reports.dynamics.moments import (
+    IN_TRAINING,
     PRODUCTS,
     Scatter,
     done,
@@ -19,8 +20,9 @@ from reports.evidence import Evidence
 from reports.markdown import grid
 
 _SAID = (
-    "Correlation of θ·g with θ·Hg over all filters, or over all weights of the prunable layers: mean ± standard "
-    "deviation over seeds, and their number. The figures show one seed. The paper names no coefficient."
+    "Correlation of θ·g with θ·Hg over all filters, or over all weights of the prunable layers, of the loss at "
+    "temperature 1, which figures and claims are of, and at that of training: mean ± deviation over seeds, and "
+    "their number. The figures show one seed. The paper names neither coefficient nor temperature."
 )
 
 
@@ -28,7 +30,9 @@ def table(evidence: Evidence) -> str:
     """A section of the page; empty where nothing has been measured."""
     rows = list(_rows(evidence))
     shown = evidence.profile.shows_published
-    head = ["figure", "network", "of", "moment", "Pearson", "Spearman", *(["the paper's panel"] if shown else [])]
+    training = f"at {evidence.profile.protocol.temperature:g}"
+    numbers = ["Pearson", "Spearman", f"Pearson {training}", f"Spearman {training}"]
+    head = ["figure", "network", "of", "moment", *numbers, *(["the paper's panel"] if shown else [])]
     return f"## Correlations of θ·g with θ·Hg\n\n{_SAID}\n\n{grid(head, rows)}" if rows else ""
 
 
@@ -40,7 +44,8 @@ def _rows(evidence: Evidence) -> Iterator[list[str]]:
         for place, moment in enumerate(records[0].dynamics if records else ()):
             if moment.epoch in shown_epochs(evidence):
                 seeds = [record.dynamics[place] for record in records]
-                found = [over_seeds(of(f"{first.kind}: {PRODUCTS}"), seeds) for of in (pearson, spearman)]
+                pairs = [f"{first.kind}: {PRODUCTS}{behind}" for behind in ("", IN_TRAINING)]
+                found = [over_seeds(of(pair), seeds) for pair in pairs for of in (pearson, spearman)]
                 printed = [paper(evidence, first.number, moment)] if evidence.profile.shows_published else []
                 numbers = ", ".join(str(each.number) for each in alike)
                 yield [numbers, network, first.kind, when(moment), *found, *printed]

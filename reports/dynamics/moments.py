@@ -33,6 +33,9 @@ _READINGS = {
 PRODUCTS = "theta_g, theta_hg"
 """What is paired in a scatter."""
 
+IN_TRAINING = ", at the temperature of training"
+"""Behind the name of a correlation, where that is not of the loss at temperature 1."""
+
 _DISTANCE = 3
 """Its place in the palette, in every figure."""
 
@@ -246,9 +249,8 @@ def _scatter(evidence: Evidence, arrays: Arrays, scatter: Scatter) -> Drawing:
 
 
 def panel_epochs(evidence: Evidence) -> dict[str, int]:
-    """The paper's panels: before training, after a quarter of it and at its end, 0, 40 and 160 there."""
-    epochs = evidence.profile.protocol.epochs
-    return {"a": 0, "b": epochs // 4, "c": epochs}
+    """The paper's panels: before training, after a quarter of it and at its end."""
+    return suite.panels(evidence.profile.protocol.epochs)
 
 
 def shown_epochs(evidence: Evidence) -> tuple[int, ...]:

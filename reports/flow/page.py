@@ -52,11 +52,12 @@ RULES = "\n\n".join(
         "correlations are means over three seeds and are taken to vary like ours.",
         "Convergence is the mean accuracy over the epochs after the last round of pruning and before the learning rate "
         "drops. Figures 3, 13-15 and 32-38 are of three moments: before training, with batch norm's statistics of "
-        "training images; after a quarter of it; at its end. Observations 4 and 5 are means over all epochs at whose "
-        "end a network was measured. Early gradients are those before training, with statistics of images, and in its "
-        "first quarter, later ones those after the first drop; of ResNet-56 block by block. Early and late layers are "
-        "the first and the last third, without the stem of ResNet-56, which is never pruned. Scores that a profile "
-        "does not run by itself, as magnitude_l1, run with `--score`.",
+        "training images; after a quarter of it; at its end. Observations 4 and 5 are about what the first of five "
+        "rounds prunes, in the mean over all epochs at whose end a network was measured. Early gradients are those "
+        "before training, with statistics of images, and in its first quarter, later ones those after the first drop; "
+        "of ResNet-56 block by block. Early and late layers are the first and the last third, without the stem of "
+        "ResNet-56, which is never pruned. Scores that a profile does not run by itself, as magnitude_l1, run with "
+        "`--score`.",
     )
 )
 """A section of the page."""

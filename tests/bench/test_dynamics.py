@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from bench.progress import OutOfBudget, silent
 from bench.protocol import Protocol
 from bench.suites import gradient_flow
 from pruning import dynamics, models, scores
+from pruning.dynamics.probe import IN_TRAINING
+from reports.dynamics import moments as shown_in_reports
 from results.registry import Registry
 
 from . import tiny
@@ -126,6 +129,12 @@ def test_what_a_record_says_is_what_its_arrays_say(whole):
         assert len(found[f"{place}.weights.theta_g"]) == dynamics.SAMPLED
     start, recalibrated, middle, end = record.dynamics
     assert start.correlations != recalibrated.correlations
+    assert shown_in_reports.IN_TRAINING == IN_TRAINING
+    of_training = [f"{kind}: theta_g, theta_hg{IN_TRAINING}" for kind in ("filters", "weights")]
+    shown = [each for each in record.dynamics if each.epoch in gradient_flow.panels(4).values()]
+    assert [(each.epoch, each.recalibrated) for each in shown] == [(0, False), (0, True), (4, False)]
+    for moment in record.dynamics:
+        assert [name in moment.correlations for name in of_training] == [moment in shown] * 2
     assert start.distances == recalibrated.distances == start.effects == {}
     for moment in (middle, end):
         assert set(moment.distances) == {"filters", "weights", probing.NORM_AND_DISTANCE}
@@ -166,6 +175,13 @@ def test_loss_and_gradient_after_pruning_are_those_of_what_is_left(whole):
     for moment in record.dynamics[2:]:
         assert moment.effects["grasp_t1"] != moment.effects["abs_grasp"]
         assert all(loss > 0 and norm > 0 for loss, norm in moment.effects.values())
+
+
+def test_what_is_pruned_for_the_observations_is_the_first_of_five_rounds(tmp_path, monkeypatch, without_laws):
+    seen = []
+    monkeypatch.setattr(dynamics, "effects", lambda *_, amount, temperature: seen.append((amount, temperature)) or {})
+    run(tmp_path, cell(), using=profile((4,)))
+    assert seen == [(Decimal("0.15"), profile().protocol.temperature)]
 
 
 def test_the_observations_are_what_their_arrays_say(tmp_path, whole, without_laws):

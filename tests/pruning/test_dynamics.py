@@ -14,6 +14,7 @@ from torch.func import functional_call
 
 from pruning import dynamics, masks, models, scores, surgery
 from pruning.dynamics import correlation, mask_distance, measure, recalibrated
+from pruning.dynamics.probe import IN_TRAINING
 from pruning.scores import Batch
 
 from .networks import MODELS
@@ -86,8 +87,8 @@ def derivatives(
 def test_measures_are_those_of_the_whole_hessian() -> None:
     net, batches = small(), sample()
     before, initial = moved(net, 1), moved(net, 2, 1.0)
-    found = measure(net, batches, temperature=5.0, before=before, initial=initial, sampled=10)
-    (g1, hg1), (g5, _) = derivatives(net, batches, 1.0), derivatives(net, batches, 5.0)
+    found = measure(net, batches, temperature=5.0, before=before, initial=initial, sampled=10, twice=True)
+    (g1, hg1), (g5, hg5) = derivatives(net, batches, 1.0), derivatives(net, batches, 5.0)
     own = {name: parameter.detach() for name, parameter in net.named_parameters()}
 
     def per_filter(values: dict[str, Tensor]) -> Tensor:
@@ -123,6 +124,14 @@ def test_measures_are_those_of_the_whole_hessian() -> None:
     }
     pairs = {f"filters: {x}, {y}": (expected[x], expected[y]) for x, y in dynamics.FILTER_PAIRS}
     pairs |= {f"weights: {x}, {y}": (whole[x], whole[y]) for x, y in dynamics.WEIGHT_PAIRS}
+    theta = {name: own[f"{name}.weight"] for name in "ab"}
+    slopes, products = ([theta[n] * of[f"{n}.weight"] for n in "ab"] for of in (g5, hg5))
+    pairs[f"weights: theta_g, theta_hg{IN_TRAINING}"] = tuple(
+        torch.cat([v.flatten() for v in of]) for of in (slopes, products)
+    )
+    pairs[f"filters: theta_g, theta_hg{IN_TRAINING}"] = tuple(
+        torch.cat([v.flatten(1).sum(1) for v in of]) for of in (slopes, products)
+    )
     assert found.correlations.keys() == pairs.keys()
     for name, (x, y) in pairs.items():
         assert found.correlations[name].pearson == pytest.approx(stats.pearsonr(x, y).statistic, rel=1e-6)
