@@ -61,6 +61,8 @@ def _one_scale(panels: Sequence[tuple["Axes", Panel]]) -> None:
 
 
 def _draw_panel(axis: "Axes", panel: Panel, drawing: Drawing, across: int) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axis.set_title(panel.title, fontsize=10)
     if panel.empty:
         axis.set_axis_off()
@@ -78,6 +80,8 @@ def _draw_panel(axis: "Axes", panel: Panel, drawing: Drawing, across: int) -> No
     measured = sorted({point.x for each in panel.lines for point in each.points})
     if 0 < len(measured) <= _TICKS:
         axis.set_xticks(measured)
+    elif panel.lines:  # epochs and layers, of which there are whole ones
+        axis.xaxis.set_major_locator(MaxNLocator(_TICKS, integer=True))
     if drawing.logarithmic:
         _logarithmic(axis)
     if drawing.limits is not None:
