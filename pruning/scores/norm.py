@@ -25,7 +25,9 @@ def batch_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     """:func:`torch.nn.functional.batch_norm`; where ``training``, there are two derivatives and no third."""
-    if not training or any(tensor is not None and tensor.dtype != input.dtype for tensor in (weight, bias)):
+    several = input.numel() > input.shape[1]  # numbers in a channel; PyTorch refuses to norm one
+    alike = all(tensor is None or tensor.dtype == input.dtype for tensor in (weight, bias))
+    if not (training and several and alike):
         return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     return _Norm.apply(input, weight, bias, running_mean, running_var, momentum, eps)  # type: ignore[no-any-return]
 

@@ -117,6 +117,11 @@ def test_numbers_of_two_types_are_left_to_torch() -> None:
     assert y.dtype == torch.bfloat16
 
 
+def test_one_number_in_a_channel_is_refused_as_in_torch() -> None:
+    with pytest.raises(ValueError, match="Expected more than 1 value per channel"):
+        norm.batch_norm(torch.ones(1, 5), None, None, training=True)
+
+
 def test_used_where_modules_run_again_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Going forward, for the first derivative, and for the second one twice: of what was given, and of its slope."""
     seen = []
