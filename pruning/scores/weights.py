@@ -8,7 +8,7 @@ ten images of every class, with batch norm in training mode: its statistics are 
 All are in the precision of the network, but random and synflow in float64. Such a batch cannot be cut, so memory goes
 with its size, not with the number of batches. Of one that does not fit, activations are computed anew, and what
 autograd saves waits in temporary files (:mod:`pruning.scores.spill`): 256 images of 224 pixels through ResNet-50 take
-snip to 6.2 GiB on the CPU, grasp to 10.6, in float32. In evaluation mode batches are cut to fit.
+snip to 5.5 GiB on the CPU, grasp to 11.4, in float32. In evaluation mode batches are cut to fit.
 """
 # ruff: noqa: ARG001 - every score takes (model, batches), whether it reads them or not
 
