@@ -24,7 +24,7 @@ _ENOUGH = 1 << 15
 
 def narrow_norms(device: torch.device) -> AbstractContextManager[object]:
     """Inside, batch norm of few channels is done as here where that is faster; it has no second derivative there."""
-    return Substitute(_batch_norm) if device.type == "cpu" else nullcontext()
+    return Substitute({F.batch_norm: _batch_norm}) if device.type == "cpu" else nullcontext()
 
 
 def _batch_norm(

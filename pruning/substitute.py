@@ -1,21 +1,19 @@
-"""Another batch norm in the place of PyTorch's."""
+"""Other functions in the place of PyTorch's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 
 class Substitute(TorchFunctionMode):
-    """Inside, :func:`torch.nn.functional.batch_norm` is ``batch_norm``, which is called with the same arguments."""
+    """Inside, each function that is a key of ``others`` is the one there, called with the same arguments."""
 
-    def __init__(self, batch_norm: Callable[..., Tensor]) -> None:
+    def __init__(self, others: Mapping[Callable[..., Any], Callable[..., Any]]) -> None:
         super().__init__()
-        self._batch_norm = batch_norm
+        self._others = others
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        return (self._batch_norm if func is F.batch_norm else func)(*args, **(kwargs or {}))
+        return self._others.get(func, func)(*args, **(kwargs or {}))

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from pruning.scores import memory
 from pruning.scores.batches import Batch, checked, replayable
 from pruning.scores.lean import little_memory
-from pruning.scores.norm import batch_norm
-from pruning.substitute import Substitute
+from pruning.scores.second import twice_differentiable
 
 CHUNK = 128
 """Images whose activations are held at once, unless batch statistics tie a whole batch together."""
@@ -103,7 +102,7 @@ def hessian_product(
     sums = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
     number = 0
     for images, labels, large in parts(model, batches, graphs=GRAPHS):
-        with Substitute(batch_norm), little_memory(large):
+        with twice_differentiable(), little_memory(large):
             loss = total_loss(model, images, labels, temperature)
             for total, part in zip(sums.values(), _along(vector, loss, parameters), strict=True):
                 total += part

@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 
 from torch import nn
 
 from pruning.freed import given_back
 from pruning.scores import memory
 from pruning.scores.anew import computed_anew
-from pruning.scores.norm import batch_norm
+from pruning.scores.second import twice_differentiable
 from pruning.scores.spill import LEAST, saved_within
-from pruning.substitute import Substitute
 
 
 @contextmanager
 def little_memory(modules: Sequence[nn.Module] | None) -> Iterator[None]:
-    """Inside, ``modules`` are computed anew, with the batch norm of ``norm``, and saved tensors wait in files.
+    """Inside, ``modules`` are computed anew, with the functions of ``second``, and saved tensors wait in files.
 
     Memory that is freed goes back to the system. An eighth of ``memory.BUDGET`` is for saved tensors: what is being
     worked on, and gradients that are on their way, take all of it. Given None, nothing is other than outside.
@@ -27,7 +25,7 @@ def little_memory(modules: Sequence[nn.Module] | None) -> Iterator[None]:
         # Around the modules, as torch.autograd.grad, in which they run again, puts such contexts aside.
         with (
             given_back(LEAST),
-            computed_anew(modules, around=partial(Substitute, batch_norm)),
+            computed_anew(modules, around=twice_differentiable),
             saved_within(memory.BUDGET // 8),
         ):
             yield
