@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from pruning.scores import Batch
-from pruning.scores.gradients import hessian_product, mean_loss, total_loss
+from pruning.scores.gradients import CHUNK, hessian_product, mean_loss, total_loss
 from pruning.scores.guard import untouched
 from pruning.scores.prunable import filter_layers
 
@@ -74,6 +74,7 @@ class GradientFlow:
         self._net, self._batches, self._temperature = _double(model), _doubles(batches), temperature
         if not sum(len(labels) for _, labels in batches):
             raise ValueError("gradient flow is that of the loss on images, and there is not one")
+        self._sample = list(_joined(self._batches))
         self._filters = [f"{name}.weight" for name in filter_layers(self._net)]
         # Its own copy, so nothing has to be put back after a look at other weights.
         self._parameters = {name: each.requires_grad_() for name, each in self._net.eval().named_parameters()}
@@ -136,12 +137,12 @@ class GradientFlow:
             raise ValueError(f"batches have {sorted(sizes)} images; the mean over them needs one size")
 
     def _at(self, weights: Mapping[str, Tensor], batches: Sequence[Batch] | None = None) -> tuple[float, Numbers]:
-        """Loss and gradient with these weights, of all batches if none are given."""
+        """Loss and gradient with these weights, of the whole sample if no batches are given."""
         total, number = [], 0
         slopes = {name: torch.zeros_like(weight) for name, weight in weights.items()}
         self._put(weights)
         with torch.enable_grad(), torch.autocast(self._device.type, enabled=False):
-            for images, labels in batches or self._batches:
+            for images, labels in batches or self._sample:
                 loss = total_loss(self._net, images, labels, self._temperature)
                 parts = torch.autograd.grad(loss, list(self._parameters.values()), allow_unused=True)
                 for slope, part in zip(slopes.values(), parts, strict=True):
@@ -174,7 +175,7 @@ class GradientFlow:
     def _product(self) -> Numbers:
         self._put(self._own)
         with untouched(self._net, "eval"):
-            return hessian_product(self._net, self._batches, self._temperature, self._slope)
+            return hessian_product(self._net, self._sample, self._temperature, self._slope)
 
 
 class Smooth(nn.Module):
@@ -264,6 +265,12 @@ def _double(model: nn.Module) -> nn.Module:
 
 def _doubles(batches: Iterable[Batch]) -> list[Batch]:
     return [(images.double(), labels) for images, labels in batches]
+
+
+def _joined(batches: Sequence[Batch]) -> Iterator[Batch]:
+    """The same images in as few batches as one pass takes."""
+    images, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    return zip(images.split(CHUNK), labels.split(CHUNK), strict=True)
 
 
 def _moved(weights: Mapping[str, Tensor], slope: Mapping[str, Tensor], rate: float) -> Numbers:

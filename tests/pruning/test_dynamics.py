@@ -224,6 +224,14 @@ def test_correlations_are_scipy_s_and_do_not_care_for_scale(n: int, seed: int) -
     assert scaled.pearson == pytest.approx(-(found.pearson or 0), abs=1e-9)
 
 
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False, min_value=-9, max_value=9), min_size=2))
+def test_ranks_in_single_precision_are_scipy_s(values: list[float]) -> None:
+    """Of numbers of either sign, of both zeros, of ties and of what is too small to be normal."""
+    values = [*values, *values[:2], 0.0, -0.0, 1e-40, -1e-40]
+    x, y = torch.tensor(values), torch.arange(float(len(values)))
+    assert correlation(x, y).spearman == pytest.approx(stats.spearmanr(x.double(), y).statistic, abs=1e-9)
+
+
 def test_correlations_that_there_are_not() -> None:
     assert correlation(torch.ones(3), torch.arange(3.0)) == (None, None, 3)
     assert correlation(torch.ones(1), torch.ones(1)) == (None, None, 1)

@@ -61,12 +61,15 @@ def test_as_in_torch(
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("other", LAYOUTS)
-def test_layouts(layout: torch.memory_format, other: torch.memory_format) -> None:
+@pytest.mark.parametrize("running", [(None, None), (numbers(5), numbers(5).exp())], ids=["batch", "running"])
+def test_layouts(
+    layout: torch.memory_format, other: torch.memory_format, running: tuple[Tensor | None, Tensor | None]
+) -> None:
     x, along = numbers(4, 5, 3, 3), numbers(5, 5, 3, 3)[:4].to(memory_format=other)
 
     def second(x: Tensor, batch_norm: Callable[..., Tensor]) -> Tensor:
-        y = batch_norm(x.requires_grad_(), None, None, training=True)
-        (first,) = torch.autograd.grad(y, [x], along * y.detach(), create_graph=True)
+        y = batch_norm(x.requires_grad_(), *running, training=running == (None, None))
+        (first,) = torch.autograd.grad(y, [x], along * y, create_graph=True)
         return torch.autograd.grad(first, [x], along)[0]
 
     found = second(x.to(memory_format=layout), norm.batch_norm)
