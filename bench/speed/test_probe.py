@@ -16,11 +16,12 @@ from pruning.training import Recipe
 
 pytestmark = [pytest.mark.speed, pytest.mark.filterwarnings("default")]
 
-BATCHES = 2
+BATCHES = 4
 
 
+@pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
 @pytest.mark.parametrize("model", MODELS)
-def test_probe(model: str, race: Race, pixels: Images, size: Size) -> None:
+def test_probe(model: str, twice: bool, race: Race, pixels: Images, size: Size) -> None:
     """All that a cell measures of a moment but the laws, which take eight images, twice in a run."""
     split, recipe = pixels.split.first(min(BATCHES * size.batch, len(pixels.split))), Recipe(batch_size=size.batch)
     net = network(model, "dense", size.width).to(race.device)
@@ -30,9 +31,10 @@ def test_probe(model: str, race: Race, pixels: Images, size: Size) -> None:
     sample = batches(placed, split, size.batch)
 
     def probe() -> object:
-        found = dynamics.measure(placed, sample, temperature=recipe.temperature, before=before, initial=before)
+        temperature = recipe.temperature
+        found = dynamics.measure(placed, sample, temperature=temperature, before=before, initial=before, twice=twice)
         scores = probing.scores_of(found)
-        return dynamics.effects(placed, sample, scores, amount=amount(model), temperature=recipe.temperature)
+        return dynamics.effects(placed, sample, scores, amount=amount(model), temperature=temperature)
 
     epoch = competitors.engine(net, split, recipe)
     race.run(
@@ -40,6 +42,6 @@ def test_probe(model: str, race: Race, pixels: Images, size: Size) -> None:
         ("probe", probe),
         rounds=size.rounds,
         group="Probe",
-        setup={"model": model, "data": pixels.name, "batch": size.batch},
+        setup={"model": model, "Hessian products": 1 + twice, "data": pixels.name, "batch": size.batch},
         images=len(split),
     )

@@ -36,7 +36,7 @@ ONE_OF_EACH = {
     "test_networks_on_a_stack[16]": {"engine", "stack"},
     "test_score[loss-resnet56]": {"textbook", "filter_scores"},
     "test_product[resnet56]": {"textbook", "a pass per class", "filter_scores"},
-    "test_probe[resnet56]": {"training", "probe"},
+    "test_probe[resnet56-once]": {"training", "probe"},
     "test_mask_and_surgery[vgg13]": {"textbook", "global_mask + shrink"},
     "test_registry_load[few]": {"json.loads", "Registry.records"},
     "test_report": {"python -m reports"},
@@ -70,7 +70,7 @@ def ran(tmp_path_factory):
         "stack[16]",
         "loss-resnet56",
         "test_product",
-        "test_probe[resnet56]",
+        "test_probe[resnet56-once]",
         "surgery[vgg13]",
         "few",
     )
