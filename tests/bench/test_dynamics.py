@@ -68,10 +68,22 @@ def whole(looked_at):
     return looked_at[:2]
 
 
+def leave_out_laws(patch):
+    patch.setattr(probing, "laws", lambda *_, **__: [])
+
+
 @pytest.fixture
 def without_laws(monkeypatch):
     """For runs of which something else is asked; laws take most of their time."""
-    monkeypatch.setattr(probing, "laws", lambda *_, **__: [])
+    leave_out_laws(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def lawless(one_thread, tmp_path_factory):
+    """Record and arrays of the same run without laws."""
+    with pytest.MonkeyPatch.context() as patch:
+        leave_out_laws(patch)
+        return run(tmp_path_factory.mktemp("lawless"), cell())
 
 
 def test_the_plan_is_that_of_a_base_cell_with_probes_between():
@@ -85,7 +97,8 @@ def test_the_plan_is_that_of_a_base_cell_with_probes_between():
 
 
 @pytest.mark.parametrize("model", gradient_flow.MODELS)
-def test_measuring_changes_no_bit_of_the_run(tmp_path, whole, model):
+def test_measuring_changes_no_bit_of_the_run(tmp_path, whole, model, without_laws):
+    """Those of VGG-13 with laws, too."""
     measured, _ = whole if model == "vgg13" else run(tmp_path, cell(model), using=profile((2,)))
     base, _ = run(tmp_path, cell(model, "base"))
     assert measured.metrics == base.metrics
@@ -222,10 +235,12 @@ def test_scores_of_the_observations_are_the_suite_s():
             torch.testing.assert_close(values, expected[layer].double(), rtol=1e-8, atol=1e-9 * largest)
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 3])
-def test_an_interrupted_run_goes_on_to_the_same_numbers(tmp_path, whole, epoch):
+@pytest.mark.parametrize(("epoch", "laws"), [(1, False), (2, True), (3, False)])
+def test_an_interrupted_run_goes_on_to_the_same_numbers(tmp_path, whole, lawless, monkeypatch, epoch, laws):
     """Before an epoch that is measured, after it, and after what follows it."""
-    record, arrays = whole
+    record, arrays = whole if laws else lawless
+    if not laws:
+        leave_out_laws(monkeypatch)
 
     def stop(progress):
         if progress.epoch == epoch:
